@@ -1,0 +1,79 @@
+// nn.matmul in a "contraction" kernel, as a product of the contraction emitter.
+#include "codegen/cpu/ContractionKernels.h"
+
+#include "dialect/nn/NNDialect.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace halfstep {
+
+LogicalResult checkProductTypes(Operation *op) {
+  auto element = [](Value value) { return getElementTypeOrSelf(value.getType()); };
+  Type type = element(op->getOperand(0));
+  if (!type.isF32() && !type.isF64() && !type.isBF16())
+    return op->emitOpError() << "has operands of " << type << ", expected f32, f64 or bf16";
+  if (element(op->getOperand(1)) != type)
+    return op->emitOpError() << "has operands of " << type << " and " << element(op->getOperand(1))
+                             << ", expected one type: cast one of them";
+  auto fits = [&](Type other) { return type.isF64() ? other.isF64() : other.isF32() || other.isBF16(); };
+  if (op->getNumOperands() > 2 && !fits(element(op->getOperand(2))))
+    return op->emitOpError() << "has a bias of " << element(op->getOperand(2)) << " beside operands of "
+                             << type << ", expected " << type << ": cast it";
+  if (!fits(element(op->getResult(0))))
+    return op->emitOpError() << "has a result of " << element(op->getResult(0)) << " of operands of " << type
+                             << ", expected " << type << ": cast the result instead";
+  return success();
+}
+
+static int64_t productOf(ArrayRef<int64_t> extents) {
+  int64_t product = 1;
+  for (int64_t extent : extents)
+    product *= extent;
+  return product;
+}
+
+ContractionSpec contractionSpec(train::KernelOp kernel) {
+  auto op = cast<nn::MatmulOp>(kernel.getBlock().front());
+  auto lhs = cast<RankedTensorType>(op.getLhs().getType());
+  auto rhs = cast<RankedTensorType>(op.getRhs().getType());
+  ArrayRef<int64_t> result = cast<RankedTensorType>(op.getResult().getType()).getShape();
+  ContractionSpec spec;
+  spec.type = lhs.getElementType();
+  spec.transposeA = op.getTransposeA();
+  spec.transposeB = op.getTransposeB();
+  spec.hasBias = bool(op.getBias());
+  spec.m = result[result.size() - 2];
+  spec.n = result.back();
+  spec.k = lhs.getDimSize(lhs.getRank() - (spec.transposeA ? 2 : 1));
+  int64_t leading = productOf(result.drop_back(2));
+  if (rhs.getRank() == 2)
+    spec.m *= leading;
+  else
+    spec.batch = leading;
+  return spec;
+}
+
+ContractionPlan planContractionKernel(train::KernelOp kernel, const CpuLevel &level) {
+  return planContraction(contractionSpec(kernel), level);
+}
+
+/// The memref that a value of the kernel's region lies in.
+static Value bufferOf(Value value, ValueRange operands) {
+  if (!value)
+    return {};
+  return operands[cast<BlockArgument>(value).getArgNumber()];
+}
+
+LogicalResult emitContractionKernel(OpBuilder &builder, train::KernelOp kernel, const CpuLevel &level,
+                                    ValueRange operands, Value lo, Value hi, Value scratch) {
+  auto op = cast<nn::MatmulOp>(kernel.getBlock().front());
+  if (failed(checkProductTypes(op)))
+    return failure();
+  return emitContraction(builder, op.getLoc(), contractionSpec(kernel), level,
+                         bufferOf(op.getLhs(), operands), bufferOf(op.getRhs(), operands),
+                         bufferOf(op.getBias(), operands), operands.back(), lo, hi, scratch);
+}
+
+} // namespace halfstep

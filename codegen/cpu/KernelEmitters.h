@@ -1,0 +1,75 @@
+// The families of kernels: how each cuts its work and emits it. emitKernel picks one by the op in the region.
+#ifndef HALFSTEP_CODEGEN_CPU_KERNELEMITTERS_H
+#define HALFSTEP_CODEGEN_CPU_KERNELEMITTERS_H
+
+#include "codegen/cpu/ContractionKernels.h"
+#include "codegen/cpu/Kernel.h"
+#include "codegen/cpu/KernelBuilder.h"
+
+namespace halfstep {
+
+/// A kernel, bound to the memrefs it works on and the items it shall do.
+struct KernelCall {
+  mutable train::KernelOp kernel; ///< a handle, whose methods are not const
+  mlir::ValueRange operands;      ///< as kernelOperands says
+  mlir::Value lo, hi;
+  mlir::Value scratch; ///< null when the plan has none
+
+  /// The only op in the region that computes.
+  mlir::Operation *op() const { return &kernel.getBlock().front(); }
+  /// The memref of an argument of the region (kernels whose operands are all inputs, then all results).
+  mlir::Value input(mlir::Value regionArgument) const {
+    return operands[llvm::cast<mlir::BlockArgument>(regionArgument).getArgNumber()];
+  }
+  /// The memref of the kernel's result `index`.
+  mlir::Value result(unsigned index) const { return operands[kernel.getNumOperands() + index]; }
+  /// The memref that the op's result `index` goes to; null when the kernel does not yield it.
+  mlir::Value resultOf(mlir::Value opResult) const {
+    for (auto [i, yielded] : llvm::enumerate(kernel.getYield()->getOperands()))
+      if (yielded == opResult)
+        return result(unsigned(i));
+    return {};
+  }
+};
+
+/// Least number of items that are worth a thread when each moves `bytes` and computes `flops`.
+int64_t grainOf(int64_t bytes, int64_t flops);
+
+ContractionPlan planMap(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitMap(KernelBuilder &b, const KernelCall &call);
+
+ContractionPlan planReduce(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitReduce(KernelBuilder &b, const KernelCall &call);
+
+/// nn.softmax, softmax_backward, layer_norm, layer_norm_backward_input, cross_entropy,
+/// cross_entropy_backward.
+ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitRow(KernelBuilder &b, const KernelCall &call);
+
+/// nn.layer_norm_backward_params, batch_norm_stats, batch_norm_backward_params.
+ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
+
+/// nn.max_pool2d, avg_pool2d and their backwards.
+ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
+
+/// nn.transpose, split, concat.
+ContractionPlan planMove(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitMove(KernelBuilder &b, const KernelCall &call);
+
+/// amp.finite_partials, finite_combine.
+ContractionPlan planFinite(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitFinite(KernelBuilder &b, const KernelCall &call);
+
+/// train.sgd_update, adamw_update.
+ContractionPlan planUpdate(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call);
+
+/// train.assign.
+ContractionPlan planAssign(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAssign(KernelBuilder &b, const KernelCall &call);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_CODEGEN_CPU_KERNELEMITTERS_H

@@ -1,0 +1,221 @@
+// See Description.h.
+#include "codegen/library/Description.h"
+
+#include "dialect/train/TrainDialect.h"
+#include "import/ModuleBuilder.h"
+#include "passes/ArenaOffsets.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace mlir;
+
+namespace halfstep {
+
+static func::FuncOp functionOf(ModuleOp module, StringRef name) {
+  return module.lookupSymbol<func::FuncOp>(name);
+}
+
+static hs_dtype dtypeOf(Type type) {
+  if (type.isF64())
+    return HS_F64;
+  if (type.isF16())
+    return HS_F16;
+  if (type.isBF16())
+    return HS_BF16;
+  if (type.isInteger(64))
+    return HS_I64;
+  if (type.isInteger(32))
+    return HS_I32;
+  if (type.isInteger(8))
+    return HS_U8;
+  return HS_F32;
+}
+
+const char *typeName(hs_dtype type) {
+  static constexpr const char *names[] = {"f32", "f64", "f16", "bf16", "i64", "i32", "u8"};
+  return names[type];
+}
+
+static int64_t countOf(ArrayRef<int64_t> shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
+}
+
+int64_t TensorDescription::count() const { return countOf(shape); }
+
+bool LibraryDescription::hasPrimitives() const {
+  return llvm::any_of(variants,
+                      [](const VariantDescription &variant) { return !variant.primitives.empty(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Signatures
+//===----------------------------------------------------------------------===//
+
+void checkSignatures(ModuleOp imported, const std::string &file) {
+  auto require = [&](bool holds, const char *what) {
+    if (!holds)
+      throw Diagnostic(ExitCode::BadInput, file + ": " + what);
+  };
+  FunctionType train = functionOf(imported, train::kTrainStep).getFunctionType();
+  FunctionType eval = functionOf(imported, train::kEvalStep).getFunctionType();
+  FunctionType forward = functionOf(imported, train::kForward).getFunctionType();
+  size_t inputs = forward.getNumInputs();
+  require(inputs > 0, "@forward has no arguments, expected the model's inputs");
+  require(train.getInputs() == eval.getInputs(), "@train_step and @eval_step must take the same arguments");
+  require(train.getNumInputs() >= inputs && train.getInputs().take_front(inputs) == forward.getInputs(),
+          "the arguments of @train_step must begin with those of @forward");
+  auto isLoss = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() == 0 && isa<FloatType>(tensor.getElementType());
+  };
+  require(train.getNumResults() == 1 && isLoss(train.getResult(0)),
+          "@train_step must return the loss, a float tensor of rank 0");
+  require(eval.getNumResults() > 0 && isLoss(eval.getResult(0)) &&
+              eval.getResults().drop_front() == forward.getResults(),
+          "@eval_step must return the loss and then what @forward returns");
+  for (Type type : forward.getResults()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    require(tensor && tensor.hasStaticShape() && tensor.getRank() > 0 && tensor.getNumElements() > 0 &&
+                tensor.getDimSize(0) == cast<RankedTensorType>(forward.getInput(0)).getDimSize(0),
+            "each result of @forward must be a tensor of static shape that begins with the batch");
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors and parameters
+//===----------------------------------------------------------------------===//
+
+static TensorDescription tensor(Type type, DictionaryAttr attributes, const std::string &fallback) {
+  auto ranked = cast<RankedTensorType>(type);
+  auto name = attributes ? attributes.getAs<StringAttr>(kValueNameAttr) : StringAttr();
+  auto classes = attributes ? attributes.getAs<IntegerAttr>(kClassesAttr) : IntegerAttr();
+  TensorDescription description;
+  description.name = name ? name.str() : fallback;
+  description.type = dtypeOf(ranked.getElementType());
+  description.shape = ranked.getShape().vec();
+  description.classes = classes ? classes.getInt() : 0;
+  return description;
+}
+
+/// A model in MLIR need not name its values.
+static std::string fallbackName(const char *stem, unsigned index) {
+  return index ? stem + std::to_string(index) : stem;
+}
+
+static void describeTensors(ModuleOp planned, LibraryDescription &library) {
+  func::FuncOp train = functionOf(planned, train::kTrainStep), forward = functionOf(planned, train::kForward);
+  unsigned inputs = forward.getNumArguments();
+  for (unsigned i = 0; i < train.getNumArguments(); ++i) {
+    bool input = i < inputs;
+    std::string fallback = input ? fallbackName("x", i) : fallbackName("y", i - inputs);
+    (input ? library.inputs : library.targets)
+        .push_back(tensor(train.getArgumentTypes()[i], train.getArgAttrDict(i), fallback));
+  }
+  for (unsigned i = 0; i < forward.getNumResults(); ++i)
+    library.outputs.push_back(
+        tensor(forward.getResultTypes()[i], forward.getResultAttrDict(i), fallbackName("output", i)));
+}
+
+static hs_init_kind initKind(StringRef kind) {
+  return kind == "uniform"  ? HS_INIT_UNIFORM
+         : kind == "normal" ? HS_INIT_NORMAL
+         : kind == "data"   ? HS_INIT_DATA
+                            : HS_INIT_CONSTANT;
+}
+
+static ParamDescription parameter(train::ParamOp param) {
+  RankedTensorType type = param.getTensorType();
+  train::InitAttr init = param.getInit();
+  ParamDescription description;
+  description.name = param.getSymName().str();
+  description.type = dtypeOf(type.getElementType());
+  description.shape = type.getShape().vec();
+  description.count = type.getNumElements();
+  description.buffer = param.getBuffer();
+  description.offset = paramOffset(param, 0);
+  description.copyOffset = paramOffset(param, 1);
+  description.copyType = param.getCopyType() ? dtypeOf(*param.getCopyType()) : description.type;
+  for (unsigned slot = 0; slot < HS_MAX_SLOTS; ++slot)
+    description.slots[slot] = paramOffset(param, 2 + slot);
+  description.init = initKind(init.getKind());
+  description.a = init.getA().getValueAsDouble();
+  description.b = init.getB().getValueAsDouble();
+  description.data = init.getData();
+  return description;
+}
+
+static int64_t moduleBytes(ModuleOp planned, StringRef attribute) {
+  auto bytes = planned->getAttrOfType<IntegerAttr>(attribute);
+  if (!bytes)
+    throw Diagnostic(ExitCode::Internal, "the module has no memory plan");
+  return bytes.getInt();
+}
+
+LibraryDescription describe(ModuleOp planned, const Recipe &recipe, const std::string &name) {
+  LibraryDescription library;
+  library.name = name;
+  library.recipe = recipe;
+  library.recipeText = writeRecipe(recipe);
+  library.recipeSha256 = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(library.recipeText)),
+                                     /*LowerCase=*/true);
+  library.stateBytes = moduleBytes(planned, kStateBytesAttr);
+  describeTensors(planned, library);
+  for (auto param : planned.getOps<train::ParamOp>())
+    library.params.push_back(parameter(param));
+  return library;
+}
+
+//===----------------------------------------------------------------------===//
+// Variants
+//===----------------------------------------------------------------------===//
+
+static std::vector<int64_t> outputOffsets(func::FuncOp function, unsigned skipped) {
+  std::vector<int64_t> offsets;
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (Value output : terminator->getOperands().drop_front(skipped)) {
+    std::optional<int64_t> offset = arenaOffset(output);
+    if (!offset)
+      throw Diagnostic(ExitCode::Internal,
+                       "an output of @" + function.getName().str() + " has no place in the arena");
+    offsets.push_back(*offset);
+  }
+  return offsets;
+}
+
+static bool sameState(const ParamDescription &a, const ParamDescription &b) {
+  return a.name == b.name && a.type == b.type && a.shape == b.shape && a.offset == b.offset &&
+         a.copyOffset == b.copyOffset && a.copyType == b.copyType && a.slots == b.slots;
+}
+
+void addVariant(LibraryDescription &library, ModuleOp planned, int64_t batch,
+                std::vector<hs_primitive_desc> primitives) {
+  std::vector<ParamDescription> params;
+  for (auto param : planned.getOps<train::ParamOp>())
+    params.push_back(parameter(param));
+  if (moduleBytes(planned, kStateBytesAttr) != library.stateBytes ||
+      !std::equal(params.begin(), params.end(), library.params.begin(), library.params.end(), sameState))
+    throw Diagnostic(ExitCode::Internal, "the state for a batch of " + std::to_string(batch) +
+                                             " lies elsewhere than that for " +
+                                             std::to_string(library.recipe.batch));
+  library.arenaBytes = std::max(library.arenaBytes, moduleBytes(planned, kArenaBytesAttr));
+  VariantDescription variant;
+  variant.batch = batch;
+  variant.evalOutputs = outputOffsets(functionOf(planned, train::kEvalStep), /*skipped=*/1);
+  variant.forwardOutputs = outputOffsets(functionOf(planned, train::kForward), /*skipped=*/0);
+  variant.primitives = std::move(primitives);
+  library.variants.push_back(std::move(variant));
+}
+
+std::string symbolPrefix(int64_t batch, StringRef level) {
+  // No library's name begins with hs_: mangleIdentifier.
+  std::string prefix = "hs_b" + std::to_string(batch) + "_" + level.str();
+  std::replace(prefix.begin(), prefix.end(), '-', '_');
+  return prefix;
+}
+
+} // namespace halfstep

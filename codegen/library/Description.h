@@ -1,0 +1,82 @@
+// What a generated library is, independent of how it is written: its tensors, parameters and variants. The
+// model table inside it, the header, the manifest and the example are all made from this one description.
+#ifndef HALFSTEP_CODEGEN_LIBRARY_DESCRIPTION_H
+#define HALFSTEP_CODEGEN_LIBRARY_DESCRIPTION_H
+
+#include "codegen/library/Contract.h"
+#include "import/Recipe.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+/// An input, a target or an output; `shape` begins with the default batch.
+struct TensorDescription {
+  std::string name;
+  hs_dtype type;
+  std::vector<int64_t> shape;
+  int64_t classes = 0; ///< class ids are in [0, classes); 0: not class ids
+
+  int64_t count() const;
+};
+
+/// A parameter or buffer. Offsets are bytes in the arena, -1 for what there is not.
+struct ParamDescription {
+  std::string name;
+  hs_dtype type;
+  std::vector<int64_t> shape;
+  int64_t count;
+  bool buffer;
+  int64_t offset, copyOffset = -1;
+  hs_dtype copyType;
+  std::array<int64_t, HS_MAX_SLOTS> slots;
+  hs_init_kind init;
+  double a, b;
+  mlir::ElementsAttr data; ///< of HS_INIT_DATA
+};
+
+/// One compiled batch size.
+struct VariantDescription {
+  int64_t batch;
+  std::vector<int64_t> evalOutputs, forwardOutputs;
+  std::vector<hs_primitive_desc> primitives;
+};
+
+struct LibraryDescription {
+  std::string name;
+  Recipe recipe;
+  std::string recipeText, recipeSha256;
+  int64_t stateBytes = 0, arenaBytes = 0, scratchBytes = 0;
+  std::vector<ParamDescription> params;
+  std::vector<TensorDescription> inputs, targets, outputs;
+  std::vector<VariantDescription> variants; ///< the first is the default batch
+  std::vector<bool> levels;                 ///< which of cpuLevels() are compiled in
+
+  bool hasPrimitives() const;
+};
+
+/// BadInput unless the three functions of an imported module agree: @train_step and @eval_step take the
+/// inputs of @forward and then the targets, @eval_step returns the loss and the outputs of @forward.
+void checkSignatures(mlir::ModuleOp imported, const std::string &file);
+
+/// Describes the library of a module after plan-memory for the recipe's batch, without variants and levels.
+LibraryDescription describe(mlir::ModuleOp planned, const Recipe &recipe, const std::string &name);
+
+/// Adds a variant. Its state must lie where the others' does: an instance may change its batch at any step.
+void addVariant(LibraryDescription &library, mlir::ModuleOp planned, int64_t batch,
+                std::vector<hs_primitive_desc> primitives);
+
+/// Name of a type in manifests and headers: f32, i64...
+const char *typeName(hs_dtype type);
+
+/// Symbol prefix of the functions for a batch and a level.
+std::string symbolPrefix(int64_t batch, llvm::StringRef level);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_CODEGEN_LIBRARY_DESCRIPTION_H

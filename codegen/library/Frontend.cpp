@@ -1,0 +1,105 @@
+// See Frontend.h.
+#include "codegen/library/Frontend.h"
+#include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/cpu/Primitives.h"
+#include "codegen/cuda/Ptx.h"
+#include "codegen/library/Description.h"
+#include "passes/Pipeline.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+
+namespace halfstep {
+
+//===----------------------------------------------------------------------===//
+// Errors
+//===----------------------------------------------------------------------===//
+
+/// Where an op comes from, as far as the location tells: "model.json:7:3: 'fc1': ".
+static std::string placeOf(Location loc) {
+  std::string place;
+  if (auto file = loc->findInstanceOf<FileLineColLoc>()) {
+    place = file.getFilename().str();
+    if (file.getLine())
+      place += ":" + std::to_string(file.getLine());
+    if (file.getColumn())
+      place += ":" + std::to_string(file.getColumn());
+    place += ": ";
+  }
+  if (auto name = loc->findInstanceOf<NameLoc>())
+    place += "'" + name.getName().str() + "': ";
+  return place;
+}
+
+ErrorCollector::ErrorCollector(MLIRContext &context)
+    : handler(&context, [this](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+          errors.push_back(placeOf(diagnostic.getLocation()) + diagnostic.str());
+        return success();
+      }) {}
+
+void ErrorCollector::raise(const std::string &fallback, ExitCode code) const {
+  if (errors.empty())
+    throw Diagnostic(ExitCode::Internal, fallback);
+  size_t others = errors.size() - 1;
+  throw Diagnostic(
+      code,
+      errors[0] + (others ? " (and " + std::to_string(others) + " more; halfstep check lists them)" : ""));
+}
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+Frontend::Frontend(const CompileRequest &request) : request(request) {
+  mlirContext.printOpOnDiagnostic(false);
+}
+
+OwningOpRef<ModuleOp> Frontend::import(int64_t batch) {
+  OwningOpRef<ModuleOp> module = importModel(mlirContext, request.model, request.recipe, batch, request.note);
+  checkSignatures(*module, request.model);
+  return module;
+}
+
+void Frontend::run(ModuleOp module, const std::string &stage) {
+  ErrorCollector errors(mlirContext);
+  if (failed(runPipeline(module, stage, /*verifyEach=*/true)))
+    errors.raise("the passes up to '" + stage + "' failed");
+}
+
+OwningOpRef<ModuleOp> Frontend::plan(int64_t batch) {
+  OwningOpRef<ModuleOp> module = import(batch);
+  run(*module, "plan-memory");
+  return module;
+}
+
+std::vector<hs_primitive_desc> Frontend::choosePrimitivesOf(ModuleOp planned) {
+  std::vector<hs_primitive_desc> all;
+  for (auto function : planned.getOps<func::FuncOp>())
+    for (const hs_primitive_desc &primitive :
+         choosePrimitives(function, request.recipe.cpuGemm, int32_t(all.size())))
+      all.push_back(primitive);
+  return all;
+}
+
+OwningOpRef<ModuleOp> Frontend::emit(ModuleOp planned, const CpuLevel &level, const std::string &prefix,
+                                     const ArenaPlan &arena, bool lower) {
+  ErrorCollector errors(mlirContext);
+  OwningOpRef<ModuleOp> module = emitCpuModule(planned, level, prefix, arena);
+  if (!module)
+    errors.raise("no code can be made for " + level.name.str());
+  if (lower && failed(lowerToLlvm(*module, level)))
+    errors.raise("the kernels cannot be lowered for " + level.name.str(), ExitCode::Internal);
+  return module;
+}
+
+std::string Frontend::emitPtxOf(ModuleOp planned) {
+  ErrorCollector errors(mlirContext);
+  FailureOr<std::string> text = emitPtx(planned);
+  if (failed(text))
+    errors.raise("no PTX can be made of the kernels", ExitCode::Internal);
+  return *text;
+}
+
+} // namespace halfstep

@@ -1,0 +1,66 @@
+// The part of the compiler that is MLIR: a model file in, modules at a stage out, errors as one Diagnostic.
+#ifndef HALFSTEP_CODEGEN_LIBRARY_FRONTEND_H
+#define HALFSTEP_CODEGEN_LIBRARY_FRONTEND_H
+
+#include "codegen/cpu/StepFunction.h"
+#include "codegen/library/Compile.h"
+#include "codegen/library/Contract.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+/// Collects MLIR's errors of a context for as long as it lives.
+class ErrorCollector {
+public:
+  explicit ErrorCollector(mlir::MLIRContext &context);
+
+  /// "file:line:column: 'name': message" each, in the order of their report.
+  const std::vector<std::string> &lines() const { return errors; }
+
+  /// Throws the first error, or `fallback` as Internal when there is none. A model with what the compiler
+  /// cannot do is Unsupported; `code` says otherwise.
+  [[noreturn]] void raise(const std::string &fallback, ExitCode code = ExitCode::Unsupported) const;
+
+private:
+  std::vector<std::string> errors;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+/// Modules of one request.
+class Frontend {
+public:
+  explicit Frontend(const CompileRequest &request);
+
+  mlir::MLIRContext &context() { return mlirContext; }
+
+  /// The imported model for `batch` samples.
+  mlir::OwningOpRef<mlir::ModuleOp> import(int64_t batch);
+
+  /// Runs the passes up to and with `stage`.
+  void run(mlir::ModuleOp module, const std::string &stage);
+
+  /// Import and all passes: the module that code is made of.
+  mlir::OwningOpRef<mlir::ModuleOp> plan(int64_t batch);
+
+  /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these.
+  std::vector<hs_primitive_desc> choosePrimitivesOf(mlir::ModuleOp planned);
+
+  /// Kernels and step functions of a planned module for a level; `lower`: in the LLVM dialect.
+  mlir::OwningOpRef<mlir::ModuleOp> emit(mlir::ModuleOp planned, const CpuLevel &level,
+                                         const std::string &prefix, const ArenaPlan &arena, bool lower);
+
+  /// PTX of the kernels that have a CUDA form.
+  std::string emitPtxOf(mlir::ModuleOp planned);
+
+private:
+  const CompileRequest &request;
+  mlir::MLIRContext mlirContext;
+};
+
+} // namespace halfstep
+
+#endif // HALFSTEP_CODEGEN_LIBRARY_FRONTEND_H

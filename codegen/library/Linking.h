@@ -1,0 +1,20 @@
+// From one object to the two forms in which a library is shipped.
+#ifndef HALFSTEP_CODEGEN_LIBRARY_LINKING_H
+#define HALFSTEP_CODEGEN_LIBRARY_LINKING_H
+
+#include "codegen/library/OutputFolder.h"
+
+#include <string>
+
+namespace halfstep {
+
+/// libNAME.a with the object as its only member; no dates, owners or paths in it.
+std::string archiveOf(const std::string &name, const std::string &object);
+
+/// Runs the system's linker to make libNAME.so of the object in `folder`. Nothing but libc, libm and the
+/// loader may be left undefined. Throws Io without a linker or when the file cannot be written.
+void linkShared(OutputFolder &folder, const std::string &name, const std::string &object);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_CODEGEN_LIBRARY_LINKING_H

@@ -1,0 +1,207 @@
+// See ModelTable.h.
+#include "codegen/library/ModelTable.h"
+#include "codegen/cpu/CpuLevel.h"
+#include "codegen/library/Record.h"
+
+#include "llvm/IR/IRBuilder.h"
+
+#include <numeric>
+
+using namespace llvm;
+
+namespace halfstep {
+namespace {
+
+class TableWriter {
+public:
+  TableWriter(Module &module, const LibraryDescription &library) : module(module), library(library) {}
+
+  Constant *write() {
+    RecordArray<hs_model> table(1);
+    hs_model &model = table.items[0];
+    setNumbers(model);
+    table.point(model.name, addString(module, library.name.c_str()));
+    table.point(model.precision, addString(module, library.recipe.precision.name.c_str()));
+    table.point(model.recipe_sha256, addString(module, library.recipeSha256.c_str()));
+    table.point(model.params, params());
+    auto slots = slotNames(library.recipe.optimizer);
+    for (size_t i = 0; i < HS_MAX_SLOTS; ++i)
+      table.point(model.slot_name[i], addString(module, slots[i]));
+    table.point(model.inputs, tensors("inputs", library.inputs));
+    table.point(model.targets, tensors("targets", library.targets));
+    table.point(model.outputs, tensors("outputs", library.outputs));
+    table.point(model.variants, variants());
+    if (library.hasPrimitives())
+      table.point(model.primitive_ops, named("hs_onednn_primitive_ops"));
+    return table.write(module, "hs_model");
+  }
+
+private:
+  Module &module;
+  const LibraryDescription &library;
+
+  /// What torch calls the optimizer's state.
+  static std::array<const char *, HS_MAX_SLOTS> slotNames(const OptimizerSpec &optimizer) {
+    if (optimizer.kind == "adamw")
+      return {"exp_avg", "exp_avg_sq"};
+    return {optimizer.momentum != 0 ? "momentum_buffer" : nullptr, nullptr};
+  }
+
+  void setNumbers(hs_model &model) const {
+    const Recipe &recipe = library.recipe;
+    model.abi = HS_ABI;
+    model.state_bytes = library.stateBytes;
+    model.arena_bytes = library.arenaBytes;
+    model.scratch_bytes = library.scratchBytes;
+    model.param_count = int32_t(library.params.size());
+    model.input_count = int32_t(library.inputs.size());
+    model.target_count = int32_t(library.targets.size());
+    model.output_count = int32_t(library.outputs.size());
+    model.variant_count = int32_t(library.variants.size());
+    model.lr = float(recipe.optimizer.lr);
+    model.clip_norm = float(recipe.clipNorm);
+    model.has_scaler = recipe.precision.scaler;
+    model.loss_scale = float(recipe.precision.lossScale);
+    // torch.amp.GradScaler's defaults; a spec that sets others is not accepted yet.
+    model.growth = 2.0f;
+    model.backoff = 0.5f;
+    model.growth_interval = 2000;
+  }
+
+  Constant *named(StringRef name) {
+    Constant *found = module.getNamedValue(name);
+    if (!found)
+      throw Diagnostic(ExitCode::Internal, "the code of the library lacks '" + name.str() + "'");
+    return found;
+  }
+
+  Constant *initialData(const ParamDescription &param) {
+    if (param.init != HS_INIT_DATA)
+      return nullptr;
+    auto dense = dyn_cast_or_null<mlir::DenseElementsAttr>(param.data);
+    if (!dense)
+      throw Diagnostic(ExitCode::Internal, "the initial values of '" + param.name + "' are not dense");
+    ArrayRef<char> raw = dense.getRawData();
+    std::string bytes;
+    for (int64_t copies = dense.isSplat() ? param.count : 1; copies > 0; --copies)
+      bytes.append(raw.data(), raw.size());
+    return addBytes(module, "initial_values", bytes.data(), bytes.size(), HS_ALIGNMENT);
+  }
+
+  Constant *params() {
+    RecordArray<hs_param_desc> table(library.params.size());
+    for (auto [item, param] : zip(table.items, library.params)) {
+      item.info.struct_size = sizeof item.info;
+      item.info.dtype = param.type;
+      item.info.rank = int32_t(param.shape.size());
+      item.info.count = param.count;
+      item.info.kind = param.buffer ? HS_BUFFER : HS_PARAMETER;
+      item.offset = param.offset;
+      item.copy_offset = param.copyOffset;
+      item.copy_dtype = param.copyType;
+      for (size_t i = 0; i < HS_MAX_SLOTS; ++i)
+        item.slot_offset[i] = param.slots[i];
+      item.slot_dtype = param.type;
+      item.init = param.init;
+      item.init_a = param.a;
+      item.init_b = param.b;
+      table.point(item.info.name, addString(module, param.name.c_str()));
+      table.point(item.info.shape, addValues(module, "shape", param.shape));
+      table.point(item.init_data, initialData(param));
+    }
+    return table.write(module, "params");
+  }
+
+  Constant *tensors(const char *name, const std::vector<TensorDescription> &tensors) {
+    RecordArray<hs_tensor_desc> table(tensors.size());
+    for (auto [item, tensor] : zip(table.items, tensors)) {
+      item.dtype = tensor.type;
+      item.rank = int32_t(tensor.shape.size());
+      item.classes = tensor.classes;
+      item.batched = 1;
+      table.point(item.name, addString(module, tensor.name.c_str()));
+      table.point(item.shape, addValues(module, "shape", tensor.shape));
+    }
+    return table.write(module, name);
+  }
+
+  Constant *variants() {
+    RecordArray<hs_variant_desc> table(library.variants.size());
+    for (auto [item, variant] : zip(table.items, library.variants)) {
+      item.batch = variant.batch;
+      item.primitive_count = int32_t(variant.primitives.size());
+      table.point(item.primitives, addValues(module, "primitives", variant.primitives));
+      table.point(item.eval_output_offset, addValues(module, "offsets", variant.evalOutputs));
+      table.point(item.forward_output_offset, addValues(module, "offsets", variant.forwardOutputs));
+      for (auto [i, level] : enumerate(cpuLevels())) {
+        if (!library.levels[i])
+          continue;
+        std::string prefix = symbolPrefix(variant.batch, level.name);
+        table.point(item.train[i], named(prefix + "_train_step"));
+        table.point(item.eval[i], named(prefix + "_eval_step"));
+        table.point(item.forward[i], named(prefix + "_forward"));
+      }
+    }
+    return table.write(module, "variants");
+  }
+};
+
+/// Adds `symbol`, which passes `first`, if given, and its arguments to `target`.
+void addThunk(Function *target, const std::string &symbol, Constant *first) {
+  LLVMContext &context = target->getContext();
+  FunctionType *type = target->getFunctionType();
+  type =
+      FunctionType::get(type->getReturnType(), type->params().drop_front(first ? 1 : 0), /*isVarArg=*/false);
+  auto *thunk = Function::Create(type, GlobalValue::ExternalLinkage, symbol, target->getParent());
+  thunk->addFnAttrs(AttrBuilder(context, target->getAttributes().getFnAttrs()));
+  IRBuilder<> builder(BasicBlock::Create(context, "", thunk));
+  SmallVector<Value *> arguments;
+  if (first)
+    arguments.push_back(first);
+  for (Argument &argument : thunk->args())
+    arguments.push_back(&argument);
+  CallInst *call = builder.CreateCall(target, arguments);
+  call->setTailCall();
+  if (type->getReturnType()->isVoidTy())
+    builder.CreateRetVoid();
+  else
+    builder.CreateRet(call);
+}
+
+} // namespace
+
+StringSet<> stepNames(const LibraryDescription &library) {
+  StringSet<> names;
+  for (const VariantDescription &variant : library.variants)
+    for (const CpuLevel &level : cpuLevels())
+      for (const char *step : {"_train_step", "_eval_step", "_forward"})
+        names.insert(symbolPrefix(variant.batch, level.name) + step);
+  return names;
+}
+
+Constant *addModelTable(Module &module, const LibraryDescription &library) {
+  return TableWriter(module, library).write();
+}
+
+StringSet<> addInterface(Module &module, const std::string &name, Constant *model) {
+  static constexpr const char *names[] = {"create",    "destroy",   "train_step",  "eval_step",
+                                          "forward",   "set_batch", "param_count", "param_info",
+                                          "param_get", "param_set", "scaler_get",  "scaler_set",
+                                          "set_lr",    "save",      "load",        "last_error"};
+  StringSet<> symbols;
+  for (StringRef function : names) {
+    Function *target = module.getFunction(("hs_instance_" + function).str());
+    if (!target)
+      throw Diagnostic(ExitCode::Internal, "the embedded runtime lacks hs_instance_" + function.str());
+    std::string symbol = name + "_" + function.str();
+    if (module.getNamedValue(symbol))
+      throw Diagnostic(ExitCode::Usage, "a library called '" + name + "' would have a function '" + symbol +
+                                            "', as the C library does; choose another name with --name");
+    // Only _create takes the model; the others find it in the instance.
+    addThunk(target, symbol, function == "create" ? model : nullptr);
+    symbols.insert(symbol);
+  }
+  return symbols;
+}
+
+} // namespace halfstep

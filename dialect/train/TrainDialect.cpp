@@ -1,0 +1,142 @@
+// Verifiers of the train dialect.
+#include "dialect/train/TrainDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialect/train/TrainDialect.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/train/TrainAttributes.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialect/train/TrainOps.cpp.inc"
+
+using namespace mlir;
+
+namespace halfstep::train {
+
+void TrainDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/train/TrainAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/train/TrainOps.cpp.inc"
+      >();
+}
+
+/// The parameter that `op` names; an error at `op` when there is none.
+static ParamOp findParam(Operation *op, FlatSymbolRefAttr name, SymbolTableCollection &tables) {
+  auto param = tables.lookupNearestSymbolFrom<ParamOp>(op, name);
+  if (!param)
+    op->emitOpError() << "names " << name << ", which no 'train.param' of the module declares";
+  return param;
+}
+
+static LogicalResult verifyShape(Operation *op, ParamOp param, Type type) {
+  if (cast<RankedTensorType>(type).getShape() == param.getTensorType().getShape())
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError() << "has type " << type << ", expected the shape of "
+                                                    << param.getTensorType();
+  diagnostic.attachNote(param.getLoc()) << "the parameter is declared here";
+  return diagnostic;
+}
+
+LogicalResult ParamOp::verify() {
+  if (!getTensorType().hasStaticShape())
+    return emitOpError() << "has the dynamic type " << getTensorType() << ", expected a static shape";
+  StringRef kind = getInit().getKind();
+  if (!llvm::is_contained({"constant", "uniform", "normal", "data"}, kind))
+    return emitOpError() << "has the initialiser '" << kind
+                         << "', expected constant, uniform, normal or data";
+  ElementsAttr data = getInit().getData();
+  if ((kind == "data") != static_cast<bool>(data))
+    return emitOpError() << "must have 'data' exactly when its initialiser is 'data'";
+  if (data && data.getShapedType().getShape() != getTensorType().getShape())
+    return emitOpError() << "has data of type " << data.getShapedType() << ", expected " << getTensorType();
+  return success();
+}
+
+LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &tables) {
+  ParamOp param = findParam(*this, getParamAttr(), tables);
+  if (!param)
+    return failure();
+  Type element = getCopy() ? param.getCopyType().value_or(Type()) : param.getTensorType().getElementType();
+  if (!element)
+    return emitOpError() << "reads the working copy of " << getParamAttr() << ", which has none";
+  if (element != getElementTypeOrSelf(getType()))
+    return emitOpError() << "has element type " << getElementTypeOrSelf(getType()) << ", expected "
+                         << element;
+  return verifyShape(*this, param, getType());
+}
+
+LogicalResult ScalarOp::verify() {
+  Type expected = llvm::StringSwitch<Type>(getField())
+                      .Cases({"lr", "loss_scale", "inv_scale", "clip_norm"}, Float32Type::get(getContext()))
+                      .Case("update", Float64Type::get(getContext()))
+                      .Case("guard", IntegerType::get(getContext(), 32))
+                      .Cases({"seed", "step"}, IntegerType::get(getContext(), 64))
+                      .Default(Type());
+  if (!expected)
+    return emitOpError() << "names the field '" << getField() << "', which the step has not";
+  if (getType() != RankedTensorType::get({}, expected))
+    return emitOpError() << "has type " << getType() << ", expected " << RankedTensorType::get({}, expected);
+  return success();
+}
+
+LogicalResult GradientOp::verifySymbolUses(SymbolTableCollection &tables) {
+  ParamOp param = findParam(*this, getParamAttr(), tables);
+  return param ? verifyShape(*this, param, getValue().getType()) : failure();
+}
+
+LogicalResult AssignOp::verifySymbolUses(SymbolTableCollection &tables) {
+  ParamOp param = findParam(*this, getParamAttr(), tables);
+  if (!param)
+    return failure();
+  if (!param.getBuffer())
+    return emitOpError() << "writes the parameter " << getParamAttr() << ", expected a buffer";
+  return verifyShape(*this, param, getValue().getType());
+}
+
+template <typename UpdateOp>
+static LogicalResult verifyUpdate(UpdateOp op) {
+  if (op.getParams().size() == op.getGradients().size() && !op.getParams().empty())
+    return success();
+  return op.emitOpError() << "has " << op.getParams().size() << " parameters and " << op.getGradients().size()
+                          << " gradients, expected one gradient a parameter and at least one";
+}
+
+template <typename UpdateOp>
+static LogicalResult verifyUpdateSymbols(UpdateOp op, SymbolTableCollection &tables) {
+  for (auto [name, gradient] : llvm::zip(op.getParams(), op.getGradients())) {
+    ParamOp param = findParam(op, cast<FlatSymbolRefAttr>(name), tables);
+    if (!param || failed(verifyShape(op, param, gradient.getType())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult SgdUpdateOp::verify() { return verifyUpdate(*this); }
+LogicalResult AdamwUpdateOp::verify() { return verifyUpdate(*this); }
+LogicalResult SgdUpdateOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyUpdateSymbols(*this, tables);
+}
+LogicalResult AdamwUpdateOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyUpdateSymbols(*this, tables);
+}
+
+LogicalResult KernelOp::verify() {
+  if (getBlock().getArgumentTypes() != getInputs().getTypes())
+    return emitOpError() << "has a region whose arguments differ from its inputs";
+  auto yield = dyn_cast<YieldOp>(getYield());
+  if (!yield || yield.getOperandTypes() != getResultTypes())
+    return emitOpError() << "must end in a 'train.yield' of its result types";
+  if (getOffsets() && getOffsets()->size() != getNumResults())
+    return emitOpError() << "has " << getOffsets()->size() << " offsets for " << getNumResults()
+                         << " results";
+  return success();
+}
+
+} // namespace halfstep::train

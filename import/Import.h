@@ -1,0 +1,29 @@
+// Entry of the importer: a model file in, a module of nn and train ops out.
+#ifndef HALFSTEP_IMPORT_IMPORT_H
+#define HALFSTEP_IMPORT_IMPORT_H
+
+#include "import/Recipe.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <functional>
+
+namespace halfstep {
+
+/// Receives notes ("note: 'Dropout_3' was exported in inference mode; it is trained as ...").
+using NoteSink = std::function<void(const std::string &)>;
+
+/// Reads `path` (.onnx, JSON or .mlir, told apart by content) and builds the module described in
+/// ARCHITECTURE.md: train.param symbols and @train_step, @eval_step, @forward for `batch` samples.
+/// Throws Diagnostic.
+mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
+                                              const Recipe &recipe, int64_t batch, const NoteSink &note);
+
+/// An identifier made from `name`, for C, CMake and linker arguments: injective, [A-Za-z][A-Za-z0-9_]*.
+std::string mangleIdentifier(const std::string &name);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_IMPORT_IMPORT_H

@@ -1,0 +1,390 @@
+// One function an op of the JSON model format. Defaults and parameter layouts are PyTorch's.
+#include "import/JsonOps.h"
+#include "import/GraphShapes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int64_t kMaxExtent = int64_t(1) << 31;
+
+Init uniform(double bound) { return {Init::Kind::Uniform, -bound, bound, {}}; }
+Init constant(double value) { return {Init::Kind::Constant, value, value, {}}; }
+
+/// Reads one op: attributes by typed getters that know their default, then `emit`.
+class OpReader {
+public:
+  OpReader(Graph &graph, JsonParameters &parameters, const JsonOp &json)
+      : graph(graph), parameters(parameters), json(json) {
+    node.op = json.op;
+    node.name = json.name;
+    node.inputs = json.inputs;
+    node.outputs = json.outputs;
+    node.place = json.place;
+  }
+
+  void elementwise() { emit(); }
+  void gelu();
+  void addOrMul();
+  void linear();
+  void conv2d();
+  void batchNorm();
+  void layerNorm();
+  void maxPool();
+  void avgPool();
+  void globalAvgPool();
+  void flatten();
+  void reshape();
+  void transpose();
+  void split();
+  void matmul();
+  void softmax();
+  void dropout();
+  void parameter();
+
+private:
+  Graph &graph;
+  JsonParameters &parameters;
+  const JsonOp &json;
+  Node node;
+
+  const JsonValue *find(const std::string &key) const {
+    return json.attributes ? json.attributes->find(key) : nullptr;
+  }
+  const JsonValue &at(const std::string &key) const {
+    const JsonValue *value = find(key);
+    if (!value)
+      node.place.badInput("the attribute '" + key + "' is missing");
+    return *value;
+  }
+  int64_t integer(const std::string &key, int64_t fallback, int64_t least, int64_t most) const {
+    const JsonValue *value = find(key);
+    return value ? value->asInteger(least, most) : fallback;
+  }
+  int64_t axis(int64_t fallback) const { return integer("axis", fallback, -64, 63); }
+  double number(const std::string &key, double fallback, double least, double most) const {
+    const JsonValue *value = find(key);
+    if (value && (value->asNumber() < least || value->asNumber() > most))
+      value->place.badInput("'" + key + "' is out of range: got " + value->describe());
+    return value ? value->asNumber() : fallback;
+  }
+  /// An eps: a variance of 0 must not divide by 0.
+  double epsilon() const {
+    double eps = number("eps", 1e-5, 0, 1);
+    if (eps <= 0)
+      at("eps").place.badInput("'eps' must be above 0");
+    return eps;
+  }
+  bool boolean(const std::string &key, bool fallback) const {
+    const JsonValue *value = find(key);
+    return value ? value->asBoolean() : fallback;
+  }
+  std::vector<int64_t> integers(const std::string &key, int64_t least, int64_t most) const {
+    std::vector<int64_t> result;
+    for (const JsonValue &item : at(key).asArray())
+      result.push_back(item.asInteger(least, most));
+    return result;
+  }
+  /// One number for both axes, or [height, width].
+  std::vector<int64_t> pair(const std::string &key, int64_t least) const {
+    const JsonValue &value = at(key);
+    if (value.kind != JsonValue::Kind::Array)
+      return std::vector<int64_t>(2, value.asInteger(least, kMaxExtent));
+    if (value.items.size() != 2)
+      value.place.badInput("expected a number or [height, width], got " + std::to_string(value.items.size()) +
+                           " numbers");
+    return integers(key, least, kMaxExtent);
+  }
+  std::vector<int64_t> pairOr(const std::string &key, std::vector<int64_t> fallback, int64_t least) const {
+    return find(key) ? pair(key, least) : fallback;
+  }
+  std::vector<int64_t> paddingOnBothSides() const {
+    std::vector<int64_t> pads = pairOr("padding", {0, 0}, 0);
+    return {pads[0], pads[1], pads[0], pads[1]};
+  }
+
+  const Shape &inputShape(size_t rank = 0) const {
+    if (node.inputs.empty())
+      node.place.badInput("'" + node.op + "' needs an input");
+    const Shape &shape = graph.shapeOf(node.inputs[0], node.place);
+    if (rank && shape.size() != rank)
+      node.place.badInput("expected an input of rank " + std::to_string(rank) + ", got shape " +
+                          toString(shape));
+    return shape;
+  }
+  Dim featureExtent(Dim extent) const {
+    if (extent.perSample)
+      node.place.badInput("parameters cannot have the batch as an extent, got input " +
+                          toString(inputShape()));
+    return extent;
+  }
+  std::string declare(const std::string &role, const Shape &shape, Init init, bool buffer = false);
+  void pool();
+
+  void emit(const Shape &target = {}) { graph.addNode(std::move(node), target); }
+};
+
+/// Makes NAME.role, or takes the parameter that "params" names; returns its name.
+std::string OpReader::declare(const std::string &role, const Shape &shape, Init init, bool buffer) {
+  if (const JsonValue *params = find("params"))
+    if (const JsonValue *shared = params->asObject().find(role); shared && !buffer) {
+      parameters.share(shared->asString(), shape, node.place);
+      return shared->asString();
+    }
+  if (const JsonValue *inits = find("init"))
+    if (const JsonValue *own = inits->asObject().find(role); own && !buffer)
+      init = readJsonInit(own->asObject(), shape);
+  Parameter parameter;
+  parameter.name = json.name + "." + role;
+  parameter.shape = shape;
+  parameter.buffer = buffer;
+  parameter.init = std::move(init);
+  parameter.place = node.place;
+  std::string name = parameter.name;
+  parameters.own(std::move(parameter));
+  return name;
+}
+
+void OpReader::gelu() {
+  std::string kind = find("approximate") ? at("approximate").asString() : "none";
+  if (kind != "none" && kind != "tanh")
+    at("approximate").place.badInput("expected \"none\" or \"tanh\", got '" + kind + "'");
+  node.attributes["tanh"] = kind == "tanh";
+  emit();
+}
+
+void OpReader::addOrMul() {
+  if (const JsonValue *value = find("value")) {
+    if (node.inputs.size() != 1)
+      value->place.badInput("'value' goes with one input, got " + std::to_string(node.inputs.size()));
+    node.op += "_number";
+    node.attributes["value"] = value->asNumber();
+  } else if (json.chained) {
+    node.place.badInput("in a chain '" + node.op +
+                        "' needs a number 'value'; two inputs need the nodes form");
+  }
+  emit();
+}
+
+void OpReader::linear() {
+  Dim in = featureExtent(inputShape().empty() ? Dim{1, true} : inputShape().back());
+  Dim out{at("out").asInteger(1, kMaxExtent), false};
+  Init init = uniform(1 / std::sqrt(double(in.size)));
+  node.op = "matmul";
+  node.attributes["transpose_b"] = true;
+  node.inputs.push_back(declare("weight", {out, in}, init));
+  if (boolean("bias", true))
+    node.inputs.push_back(declare("bias", {out}, init));
+  emit();
+}
+
+void OpReader::conv2d() {
+  Dim in = featureExtent(inputShape(4)[1]);
+  Dim out{at("out").asInteger(1, kMaxExtent), false};
+  int64_t groups = integer("groups", 1, 1, kMaxExtent);
+  if (in.size % groups || out.size % groups)
+    node.place.badInput("'groups' " + std::to_string(groups) + " must divide the input channels " +
+                        std::to_string(in.size) + " and the output channels " + std::to_string(out.size));
+  std::vector<int64_t> kernel = pair("kernel", 1);
+  Shape weight = {out, {in.size / groups, false}, {kernel[0], false}, {kernel[1], false}};
+  Init init = uniform(1 / std::sqrt(fanIn(weight)));
+  node.attributes = {{"stride", pairOr("stride", {1, 1}, 1)},
+                     {"padding", paddingOnBothSides()},
+                     {"dilation", pairOr("dilation", {1, 1}, 1)},
+                     {"groups", groups}};
+  node.inputs.push_back(declare("weight", weight, init));
+  if (boolean("bias", true))
+    node.inputs.push_back(declare("bias", {out}, init));
+  emit();
+}
+
+void OpReader::batchNorm() {
+  if (inputShape().size() < 2)
+    node.place.badInput("expected an input [N, C, ...], got shape " + toString(inputShape()));
+  Shape channels = {featureExtent(inputShape()[1])};
+  node.attributes = {{"eps", epsilon()}, {"momentum", number("momentum", 0.1, 0, 1)}};
+  node.inputs.push_back(declare("weight", channels, constant(1)));
+  node.inputs.push_back(declare("bias", channels, constant(0)));
+  node.inputs.push_back(declare("running_mean", channels, constant(0), /*buffer=*/true));
+  node.inputs.push_back(declare("running_var", channels, constant(1), /*buffer=*/true));
+  emit();
+}
+
+void OpReader::layerNorm() {
+  const Shape &input = inputShape();
+  int64_t first = normalizeAxis(axis(-1), input.size(), node.place);
+  Shape trailing(input.begin() + first, input.end());
+  std::for_each(trailing.begin(), trailing.end(), [&](Dim extent) { featureExtent(extent); });
+  node.attributes = {{"axis", first}, {"eps", epsilon()}};
+  node.inputs.push_back(declare("weight", trailing, constant(1)));
+  node.inputs.push_back(declare("bias", trailing, constant(0)));
+  emit();
+}
+
+void OpReader::pool() {
+  std::vector<int64_t> kernel = pair("kernel", 1);
+  node.attributes["kernel"] = kernel;
+  node.attributes["stride"] = pairOr("stride", kernel, 1);
+  node.attributes["padding"] = paddingOnBothSides();
+  emit();
+}
+
+void OpReader::maxPool() { pool(); }
+
+void OpReader::avgPool() {
+  node.attributes["exclude_pad"] = !boolean("count_include_pad", true);
+  pool();
+}
+
+void OpReader::globalAvgPool() {
+  Shape input = inputShape(4);
+  std::vector<int64_t> image = {featureExtent(input[2]).size, featureExtent(input[3]).size};
+  std::vector<std::string> outputs = node.outputs;
+  bool flatten = boolean("flatten", false);
+  if (flatten)
+    node.outputs = {json.name + ".pooled"};
+  node.op = "avg_pool2d";
+  node.attributes = {
+      {"kernel", image}, {"stride", image}, {"padding", std::vector<int64_t>(4)}, {"exclude_pad", false}};
+  Node view{"reshape", json.name, node.outputs, outputs, {}, node.place};
+  emit();
+  if (flatten)
+    graph.addNode(std::move(view), {input[0], input[1]});
+}
+
+void OpReader::flatten() {
+  Shape input = inputShape();
+  int64_t start = normalizeAxis(integer("start", 1, -64, 63), input.size(), node.place);
+  Dim joined;
+  for (size_t i = size_t(start); i < input.size(); ++i)
+    joined = {joined.size * input[i].size, joined.perSample || input[i].perSample};
+  input.resize(size_t(start));
+  input.push_back(joined);
+  node.op = "reshape";
+  emit(input);
+}
+
+void OpReader::reshape() {
+  Shape wanted;
+  for (const JsonValue &item : at("shape").asArray()) {
+    bool named = item.kind == JsonValue::Kind::String;
+    if (named && (json.batchName.empty() || item.text != json.batchName))
+      item.place.badInput("'" + item.text + "' is not the name of the batch");
+    wanted.push_back(named ? Dim{1, true} : Dim{item.asInteger(-1, kMaxElements), false});
+  }
+  emit(resolveReshape(inputShape(), wanted, /*zeroIsExtent=*/false, graph.replacedBatch, node.place));
+}
+
+void OpReader::transpose() {
+  node.attributes["perm"] = integers("perm", 0, 63);
+  emit();
+}
+
+void OpReader::split() {
+  node.attributes = {{"axis", normalizeAxis(at("axis").asInteger(-64, 63), inputShape().size(), node.place)},
+                     {"sizes", integers("sizes", 1, kMaxExtent)}};
+  emit();
+}
+
+void OpReader::matmul() {
+  if (node.inputs.size() != 2)
+    node.place.badInput("'matmul' takes 2 inputs, got " + std::to_string(node.inputs.size()));
+  node.attributes["transpose_b"] = boolean("transpose_b", false);
+  emit();
+}
+
+void OpReader::softmax() {
+  node.attributes["axis"] = normalizeAxis(axis(-1), inputShape().size(), node.place);
+  emit();
+}
+
+void OpReader::dropout() {
+  double p = number("p", 0.5, 0, 1);
+  if (p == 1)
+    at("p").place.badInput("'p' must be below 1");
+  node.attributes["p"] = p;
+  emit();
+}
+
+/// The node makes no op: its output is another name of the parameter.
+void OpReader::parameter() {
+  Shape shape;
+  for (int64_t extent : integers("shape", 1, kMaxExtent))
+    shape.push_back({extent, false});
+  if (!node.inputs.empty() || node.outputs.size() != 1)
+    node.place.badInput("'parameter' has no inputs and one output");
+  at("init").at("weight");
+  std::string name = declare("weight", shape, {});
+  node.op = "reshape";
+  node.inputs = {name};
+  emit(shape);
+}
+
+struct OpEntry {
+  void (OpReader::*read)();
+  std::vector<std::string> attributes;
+  std::vector<std::string> parameters; ///< roles that "init" and "params" may name
+  bool chained = true;                 ///< allowed in the layers form
+};
+
+const std::map<std::string, OpEntry> &opTable() {
+  using R = OpReader;
+  const std::vector<std::string> both = {"weight", "bias"};
+  static const std::map<std::string, OpEntry> table = {
+      {"relu", {&R::elementwise, {}, {}}},
+      {"tanh", {&R::elementwise, {}, {}}},
+      {"sigmoid", {&R::elementwise, {}, {}}},
+      {"silu", {&R::elementwise, {}, {}}},
+      {"gelu", {&R::gelu, {"approximate"}, {}}},
+      {"add", {&R::addOrMul, {"value"}, {}}},
+      {"mul", {&R::addOrMul, {"value"}, {}}},
+      {"linear", {&R::linear, {"out", "bias"}, both}},
+      {"conv2d", {&R::conv2d, {"out", "kernel", "stride", "padding", "dilation", "groups", "bias"}, both}},
+      {"batch_norm", {&R::batchNorm, {"eps", "momentum"}, both}},
+      {"layer_norm", {&R::layerNorm, {"axis", "eps"}, both}},
+      {"max_pool2d", {&R::maxPool, {"kernel", "stride", "padding"}, {}}},
+      {"avg_pool2d", {&R::avgPool, {"kernel", "stride", "padding", "count_include_pad"}, {}}},
+      {"global_avg_pool", {&R::globalAvgPool, {"flatten"}, {}}},
+      {"flatten", {&R::flatten, {"start"}, {}}},
+      {"reshape", {&R::reshape, {"shape"}, {}}},
+      {"transpose", {&R::transpose, {"perm"}, {}}},
+      {"split", {&R::split, {"axis", "sizes"}, {}, false}},
+      {"matmul", {&R::matmul, {"transpose_b"}, {}, false}},
+      {"softmax", {&R::softmax, {"axis"}, {}}},
+      {"dropout", {&R::dropout, {"p"}, {}}},
+      {"parameter", {&R::parameter, {"shape"}, {"weight"}, false}},
+  };
+  return table;
+}
+
+void checkKeys(const OpEntry &entry, const JsonOp &op) {
+  if (!op.attributes)
+    return;
+  std::vector<std::string> keys = entry.attributes;
+  if (op.chained)
+    keys.insert(keys.end(), {"op", "name"});
+  if (!entry.parameters.empty())
+    keys.insert(keys.end(), {"init", "params"});
+  op.attributes->allowKeys(keys);
+  for (const char *key : {"init", "params"})
+    if (const JsonValue *roles = op.attributes->find(key))
+      roles->allowKeys(entry.parameters);
+}
+
+} // namespace
+
+bool isJsonOp(const std::string &op) { return opTable().count(op) != 0; }
+
+void addJsonOp(Graph &graph, JsonParameters &parameters, const JsonOp &op) {
+  auto entry = opTable().find(op.op);
+  if (op.chained && !entry->second.chained)
+    op.place.badInput("'" + op.op + "' needs the nodes form");
+  checkKeys(entry->second, op);
+  OpReader reader(graph, parameters, op);
+  (reader.*entry->second.read)();
+}
+
+} // namespace halfstep

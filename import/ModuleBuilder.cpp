@@ -1,0 +1,235 @@
+// The module around the graph: parameters, attributes, the three functions and the loss.
+#include "import/ModuleBuilder.h"
+#include "import/GraphShapes.h"
+#include "import/ModuleBuilderFunction.h"
+
+#include "dialect/amp/AmpDialect.h"
+#include "dialect/nn/NNDialect.h"
+#include "dialect/train/TrainDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+#include <filesystem>
+#include <numeric>
+
+using namespace mlir;
+
+namespace halfstep {
+
+static Type elementTypeOf(MLIRContext *context, const std::string &name) {
+  if (name == "f64")
+    return Float64Type::get(context);
+  if (name == "bf16")
+    return BFloat16Type::get(context);
+  if (name == "f16")
+    return Float16Type::get(context);
+  return Float32Type::get(context);
+}
+
+void loadModelDialects(MLIRContext &context) {
+  context.loadDialect<nn::NNDialect, amp::AmpDialect, train::TrainDialect, func::FuncDialect>();
+}
+
+void setRecipeAttributes(ModuleOp module, const Recipe &recipe) {
+  MLIRContext *context = module.getContext();
+  auto f64 = [&](double value) { return FloatAttr::get(Float64Type::get(context), value); };
+  const PrecisionSpec &p = recipe.precision;
+  module->setAttr(amp::kPolicyAttrName,
+                  amp::PolicyAttr::get(context, p.name, elementTypeOf(context, p.params),
+                                       elementTypeOf(context, p.compute), p.casts, p.lists, p.rounding,
+                                       p.scaler, f64(p.lossScale)));
+  const OptimizerSpec &o = recipe.optimizer;
+  module->setAttr(train::kOptimizerAttrName,
+                  train::OptimizerAttr::get(context, o.kind, f64(o.momentum), o.nesterov, f64(o.weightDecay),
+                                            f64(o.beta1), f64(o.beta2), f64(o.eps)));
+}
+
+namespace {
+
+class Builder {
+public:
+  Builder(MLIRContext &context, const Graph &graph, const Recipe &recipe, int64_t batch)
+      : builder(&context), graph(graph), recipe(recipe), batch(batch),
+        element(elementTypeOf(&context, recipe.precision.params)) {
+    fileLoc = locationOf(&context, {graph.file, 0, 0, "", 0});
+  }
+
+  OwningOpRef<ModuleOp> build() {
+    loadModelDialects(*context());
+    module = ModuleOp::create(fileLoc, moduleName());
+    builder.setInsertionPointToEnd(module->getBody());
+    setRecipeAttributes(*module, recipe);
+    if (graph.seed >= 0)
+      (*module)->setAttr(kModelSeedAttr, builder.getI64IntegerAttr(graph.seed));
+    for (const Parameter &parameter : graph.parameters)
+      addParameter(parameter);
+    checkOutputs();
+    addFunction(train::kTrainStep, /*training=*/true, /*loss=*/true, /*outputs=*/false);
+    addFunction(train::kEvalStep, /*training=*/false, /*loss=*/true, /*outputs=*/true);
+    addFunction(train::kForward, /*training=*/false, /*loss=*/false, /*outputs=*/true);
+    if (failed(verify(*module)))
+      throw Diagnostic(ExitCode::Internal, graph.file + ": the importer built a module that does not verify");
+    return std::move(module);
+  }
+
+private:
+  OpBuilder builder;
+  const Graph &graph;
+  const Recipe &recipe;
+  int64_t batch;
+  Type element;
+  Location fileLoc = UnknownLoc::get(builder.getContext());
+  OwningOpRef<ModuleOp> module;
+
+  MLIRContext *context() { return builder.getContext(); }
+  FloatAttr f64(double value) { return builder.getF64FloatAttr(value); }
+
+  std::string moduleName() const {
+    return graph.name.empty() ? std::filesystem::path(graph.file).stem().string() : graph.name;
+  }
+
+  ElementsAttr denseData(const Parameter &parameter, RankedTensorType type) {
+    const std::vector<double> &data = parameter.init.data;
+    if (element.isF64())
+      return DenseElementsAttr::get(type, ArrayRef<double>(data));
+    std::vector<float> single(data.begin(), data.end());
+    if (element.isF32())
+      return DenseElementsAttr::get(type, ArrayRef<float>(single));
+    std::vector<Attribute> rounded;
+    for (float value : single)
+      rounded.push_back(FloatAttr::get(element, value));
+    return DenseElementsAttr::get(type, rounded);
+  }
+
+  void addParameter(const Parameter &parameter) {
+    static constexpr StringLiteral kinds[] = {"constant", "uniform", "normal", "data"};
+    RankedTensorType type = tensorType(parameter.shape, batch, element);
+    const Init &init = parameter.init;
+    ElementsAttr data;
+    if (init.kind == Init::Kind::Data)
+      data = denseData(parameter, type);
+    train::ParamOp::create(
+        builder, locationOf(context(), parameter.place, parameter.name), parameter.name, type,
+        train::InitAttr::get(context(), kinds[size_t(init.kind)], f64(init.a), f64(init.b), data),
+        parameter.buffer, /*copy_type=*/TypeAttr(), /*offsets=*/DenseI64ArrayAttr());
+  }
+
+  const Shape &outputShape(const std::string &name) {
+    return graph.shapeOf(name, {graph.file, 0, 0, "outputs", 0});
+  }
+
+  /// Samples go in and come out by their first extent.
+  void checkOutputs() {
+    for (const std::string &output : graph.outputs) {
+      RankedTensorType type = tensorType(outputShape(output), batch, element);
+      if (type.getRank() == 0 || type.getDimSize(0) != batch)
+        throw Diagnostic(ExitCode::BadInput, graph.file + ": the output '" + output + "' has shape " +
+                                                 toString(outputShape(output)) +
+                                                 "; its first extent must be the batch");
+    }
+  }
+
+  bool isClassification() const { return recipe.loss.kind == "cross_entropy"; }
+
+  /// The class axis of the first output: the last, unless the recipe names another.
+  int64_t classAxis(RankedTensorType logits) {
+    Place place{graph.file, 0, 0, "output '" + graph.outputs[0] + "'", 0};
+    if (logits.getRank() < 2)
+      place.badInput("cross_entropy needs an output [N, ..., classes], got shape " +
+                     toString(outputShape(graph.outputs[0])));
+    int64_t axis = normalizeAxis(recipe.loss.axis.value_or(-1), size_t(logits.getRank()), place);
+    if (axis == 0)
+      place.badInput("the class axis cannot be 0, which is the batch");
+    return axis;
+  }
+
+  RankedTensorType targetType(RankedTensorType output) {
+    if (!isClassification())
+      return output;
+    SmallVector<int64_t> extents(output.getShape());
+    extents.erase(extents.begin() + classAxis(output));
+    return RankedTensorType::get(extents, builder.getI64Type());
+  }
+
+  DictionaryAttr nameAttr(const std::string &name) {
+    return builder.getDictionaryAttr(builder.getNamedAttr(kValueNameAttr, builder.getStringAttr(name)));
+  }
+
+  /// The target's name: `y`, or the output's when an input already bears that.
+  std::string targetName() {
+    for (const GraphInput &input : graph.inputs)
+      if (input.name == "y")
+        return graph.outputs[0];
+    return "y";
+  }
+
+  Value emitLoss(Value output, Value target) {
+    Location loc = fileLoc;
+    RankedTensorType type = cast<RankedTensorType>(output.getType());
+    if (!isClassification()) {
+      SmallVector<int64_t> axes(type.getRank());
+      std::iota(axes.begin(), axes.end(), 0);
+      Value squares = nn::SquaredErrorOp::create(builder, loc, output, target);
+      return nn::ReduceMeanOp::create(builder, loc, squares, axes, /*keep_dims=*/false);
+    }
+    int64_t classes = type.getDimSize(classAxis(type)), rows = type.getNumElements() / classes;
+    Value logits = moveAxisLast(builder, loc, output, classAxis(type));
+    if (type.getRank() > 2) {
+      logits = nn::ReshapeOp::create(builder, loc, logits, ArrayRef<int64_t>{rows, classes});
+      target = nn::ReshapeOp::create(builder, loc, target, ArrayRef<int64_t>{rows});
+    }
+    auto loss = nn::CrossEntropyOp::create(builder, loc, logits, target, f64(recipe.loss.labelSmoothing));
+    return nn::ReduceMeanOp::create(builder, loc, loss.getResult(), ArrayRef<int64_t>{0},
+                                    /*keep_dims=*/false);
+  }
+
+  void addFunction(StringRef name, bool training, bool loss, bool outputs) {
+    SmallVector<Type> arguments, results;
+    for (const GraphInput &input : graph.inputs)
+      arguments.push_back(tensorType(input.shape, batch, element));
+    RankedTensorType first = tensorType(outputShape(graph.outputs[0]), batch, element);
+    if (loss)
+      arguments.push_back(targetType(first));
+    auto function = func::FuncOp::create(builder, fileLoc, name, builder.getFunctionType(arguments, {}));
+    for (auto [i, input] : llvm::enumerate(graph.inputs))
+      function.setArgAttrs(i, nameAttr(input.name));
+    if (loss) {
+      unsigned target = graph.inputs.size();
+      function.setArgAttrs(target, nameAttr(targetName()));
+      if (isClassification())
+        function.setArgAttr(target, kClassesAttr,
+                            builder.getI64IntegerAttr(first.getDimSize(classAxis(first))));
+    }
+
+    OpBuilder::InsertionGuard guard(builder);
+    Block *block = function.addEntryBlock();
+    builder.setInsertionPointToEnd(block);
+    GraphEmitter emitter(builder, graph, batch, element, training);
+    for (auto [input, argument] : llvm::zip(graph.inputs, block->getArguments())) {
+      argument.setLoc(NameLoc::get(builder.getStringAttr(input.name), fileLoc));
+      emitter.bind(input.name, argument);
+    }
+    emitter.emitNodes();
+    SmallVector<Value> returned;
+    if (loss)
+      returned.push_back(emitLoss(emitter.valueOf(graph.outputs[0]), block->getArguments().back()));
+    if (outputs)
+      for (const std::string &output : graph.outputs)
+        returned.push_back(emitter.valueOf(output));
+    emitter.emitAssigns();
+    func::ReturnOp::create(builder, fileLoc, returned);
+    function.setType(builder.getFunctionType(arguments, ValueRange(returned).getTypes()));
+    for (unsigned i = 0; i < returned.size(); ++i)
+      function.setResultAttrs(i, nameAttr(loss && i == 0 ? "loss" : graph.outputs[i - unsigned(loss)]));
+  }
+};
+
+} // namespace
+
+OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Graph &graph, const Recipe &recipe,
+                                  int64_t batch) {
+  return Builder(context, graph, recipe, batch).build();
+}
+
+} // namespace halfstep

@@ -1,0 +1,40 @@
+// Turns the neutral graph, a recipe and a batch into a module of nn and train ops.
+#ifndef HALFSTEP_IMPORT_MODULEBUILDER_H
+#define HALFSTEP_IMPORT_MODULEBUILDER_H
+
+#include "import/Graph.h"
+#include "import/Recipe.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace halfstep {
+
+/// Names of model inputs, targets and outputs: an attribute of each argument and result of the three
+/// functions.
+inline constexpr llvm::StringLiteral kValueNameAttr = "train.name";
+/// Number of classes, on an argument of class ids.
+inline constexpr llvm::StringLiteral kClassesAttr = "train.classes";
+/// Seed of the initial values, where the model file names one: a module attribute.
+inline constexpr llvm::StringLiteral kModelSeedAttr = "train.model_seed";
+
+/// Sets `amp.policy` and `train.optimizer` as the recipe says. The dialects must be loaded.
+void setRecipeAttributes(mlir::ModuleOp module, const Recipe &recipe);
+
+/// Loads the dialects that an imported module uses.
+void loadModelDialects(mlir::MLIRContext &context);
+
+/// Builds `train.param` for each parameter, and
+///   @train_step(inputs, target) -> loss                batch statistics, dropout, buffers assigned
+///   @eval_step(inputs, target) -> (loss, outputs...)   running statistics, no dropout
+///   @forward(inputs) -> outputs...
+/// for `batch` samples, in the element type of the recipe's parameters. The loss is that of the first output.
+/// Module attributes: `amp.policy`, `train.optimizer`. Throws Diagnostic when the loss does not fit the
+/// output.
+mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context, const Graph &graph,
+                                              const Recipe &recipe, int64_t batch);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_IMPORT_MODULEBUILDER_H

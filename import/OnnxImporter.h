@@ -1,0 +1,131 @@
+// The state of one ONNX import, shared by the frame (OnnxReader), the ops (OnnxOps) and the patterns
+// (OnnxPatterns).
+#ifndef HALFSTEP_IMPORT_ONNXIMPORTER_H
+#define HALFSTEP_IMPORT_ONNXIMPORTER_H
+
+#include "import/OnnxFolding.h"
+#include "import/OnnxNode.h"
+#include "import/OnnxTensors.h"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace halfstep {
+
+class OnnxImporter {
+public:
+  using Note = std::function<void(const std::string &)>;
+
+  OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch, const Note &note);
+
+  Graph run();
+
+private:
+  const onnx::ModelProto &model;
+  const onnx::GraphProto &proto;
+  Graph graph;
+  int64_t batch;
+  const Note &note;
+  int64_t opset = 0;
+  std::string folder;
+
+  std::unordered_map<std::string, const onnx::TensorProto *> initializers;
+  std::unordered_map<std::string, KnownTensor> known;      ///< folded values
+  std::unordered_map<std::string, std::string> aliases;    ///< results of Identity and its like
+  std::unordered_map<std::string, std::string> transposed; ///< results of Transpose of a matrix parameter
+  std::unordered_map<std::string, std::vector<std::string>> sequences; ///< pieces of SplitToSequence
+  std::unordered_map<std::string, std::vector<int>> uses; ///< nodes that take a value; -1: the graph's output
+  std::unordered_map<std::string, int> producers;
+
+  /// What OnnxPatterns found: the last node of a pattern becomes `op` of `input`; the others vanish.
+  struct Fused {
+    std::string op, input;
+    Attributes attributes;
+  };
+  std::map<int, Fused> fused;
+  std::set<int> absorbed;
+  std::vector<std::string> trainedBatchNorms, trainedDropouts;
+
+  // The frame (OnnxReader.cpp).
+  void checkVersions();
+  void indexNodes();
+  void readConstants();
+  void checkOps();
+  void addInputs();
+  void addOutputs();
+  void addNode(int index);
+  void sayNotes();
+  OnnxNode nodeAt(int index) const;
+  Place placeOf(const std::string &where) const { return {graph.file, 0, 0, where, 0}; }
+
+  // Values (OnnxValues.cpp).
+  const std::string &resolve(const std::string &name) const;
+  const KnownTensor *findKnown(const std::string &name, const Place &place);
+  const KnownTensor &needKnown(const OnnxNode &node, int input);
+  std::optional<double> scalarOf(const std::string &name, const Place &place);
+  bool isParameter(const std::string &name) const;
+  Shape shapeOf(const std::string &name, const Place &place);
+  /// The name in the graph of an operand: value, parameter (made at its first use), or buffer for a constant
+  /// tensor.
+  std::string operand(const std::string &name, const Place &place);
+  std::string addTensor(const std::string &name, const KnownTensor &tensor, bool buffer, const Place &place);
+  std::string addBuffer(const OnnxNode &node, int input);
+  int onlyUse(const std::string &name) const;
+
+  // Patterns (OnnxPatterns.cpp).
+  void findPatterns();
+  std::optional<double> factorOf(const onnx::NodeProto &node, int side);
+  void matchErfGelu(int erf);
+  void matchSilu(int sigmoid);
+
+  // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).
+  using Handler = void (OnnxImporter::*)(const OnnxNode &);
+  static const std::map<std::string, Handler> &handlers();
+  void emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
+            Attributes attributes = {}, const Shape &target = {});
+  void onlyFirstOutput(const OnnxNode &node) const;
+  std::vector<int64_t> pads(const OnnxNode &node) const;
+  void addPool(const OnnxNode &node, const std::string &op, Attributes attributes);
+  void addNumber(const OnnxNode &node, const std::string &op, const std::string &input, double value);
+  void addGlobalPool(const OnnxNode &node, bool keepDims);
+
+  void addUnary(const OnnxNode &node);
+  void addGelu(const OnnxNode &node);
+  void addAdd(const OnnxNode &node);
+  void addSub(const OnnxNode &node);
+  void addMul(const OnnxNode &node);
+  void addDiv(const OnnxNode &node);
+  void addNeg(const OnnxNode &node);
+  void addPow(const OnnxNode &node);
+  void addGemm(const OnnxNode &node);
+  void addMatMul(const OnnxNode &node);
+  void addConv(const OnnxNode &node);
+  void addBatchNorm(const OnnxNode &node);
+  void addLayerNorm(const OnnxNode &node);
+  void addMaxPool(const OnnxNode &node);
+  void addAveragePool(const OnnxNode &node);
+  void addGlobalAveragePool(const OnnxNode &node);
+  void addReduceMean(const OnnxNode &node);
+  void addSoftmax(const OnnxNode &node);
+  void addDropout(const OnnxNode &node);
+  void addConstant(const OnnxNode &node);
+  void addIdentity(const OnnxNode &node);
+  void addCast(const OnnxNode &node);
+  void addFlatten(const OnnxNode &node);
+  void addReshape(const OnnxNode &node);
+  void addSqueeze(const OnnxNode &node);
+  void addUnsqueeze(const OnnxNode &node);
+  void addTranspose(const OnnxNode &node);
+  void addSplit(const OnnxNode &node);
+  void addSplitToSequence(const OnnxNode &node);
+  void addSequenceAt(const OnnxNode &node);
+  void addConcat(const OnnxNode &node);
+  void addFoldOnly(const OnnxNode &node);
+};
+
+} // namespace halfstep
+
+#endif // HALFSTEP_IMPORT_ONNXIMPORTER_H

@@ -1,0 +1,217 @@
+// The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
+#include "import/OnnxReader.h"
+#include "import/OnnxImporter.h"
+
+#include <google/protobuf/io/coded_stream.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace halfstep {
+
+namespace {
+constexpr int64_t kOldestOpset = 13,
+                  kNewestOpset = 26; ///< of the ai.onnx domain, in the pinned schema's release
+constexpr int kMaxRecursion = 100;
+constexpr size_t kMaxNameLength = 1000;
+} // namespace
+
+OnnxImporter::OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch,
+                           const Note &note)
+    : model(model), proto(model.graph()), batch(batch), note(note),
+      folder(std::filesystem::path(file).parent_path().string()) {
+  graph.file = file;
+}
+
+Graph OnnxImporter::run() {
+  checkVersions();
+  indexNodes();
+  readConstants();
+  findPatterns();
+  checkOps();
+  addInputs();
+  for (int i = 0; i < proto.node_size(); ++i)
+    addNode(i);
+  addOutputs();
+  sayNotes();
+  return std::move(graph);
+}
+
+static void checkName(const std::string &name, const std::string &what, const Place &place) {
+  bool control = std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (control || name.size() > kMaxNameLength)
+    place.badInput("the name of " + what + " has control characters or more than " +
+                   std::to_string(kMaxNameLength) + " bytes");
+}
+
+void OnnxImporter::checkVersions() {
+  Place place = placeOf("");
+  if (!model.has_graph() || proto.node_size() == 0)
+    place.badInput("not an ONNX model: it has no nodes");
+  for (const auto &entry : model.opset_import())
+    if (entry.domain().empty() || entry.domain() == "ai.onnx")
+      opset = entry.version();
+  if (opset < kOldestOpset || opset > kNewestOpset)
+    place.fail(ExitCode::Unsupported, "has opset " + std::to_string(opset) + "; supported are " +
+                                          std::to_string(kOldestOpset) + " to " +
+                                          std::to_string(kNewestOpset));
+  if (proto.sparse_initializer_size() > 0)
+    place.fail(ExitCode::Unsupported, "sparse initializers are not supported");
+}
+
+void OnnxImporter::indexNodes() {
+  for (const auto &tensor : proto.initializer()) {
+    Place place = placeOf("initializer '" + tensor.name() + "'");
+    checkName(tensor.name(), "an initializer", placeOf(""));
+    if (!initializers.emplace(tensor.name(), &tensor).second)
+      place.badInput("another initializer has this name");
+  }
+  for (int i = 0; i < proto.node_size(); ++i) {
+    const onnx::NodeProto &node = proto.node(i);
+    Place place = placeOf("node " + std::to_string(i));
+    checkName(node.name(), "the node", place);
+    for (const std::string &input : node.input())
+      uses[input].push_back(i);
+    for (const std::string &output : node.output()) {
+      checkName(output, "an output", place);
+      if (!output.empty() && (!producers.emplace(output, i).second || initializers.count(output)))
+        place.badInput("the value '" + output + "' is defined twice");
+    }
+  }
+  for (const auto &output : proto.output())
+    uses[output.name()].push_back(-1);
+}
+
+/// Constants come first: patterns look at their values.
+void OnnxImporter::readConstants() {
+  for (int i = 0; i < proto.node_size(); ++i)
+    if (proto.node(i).op_type() == "Constant")
+      addConstant(nodeAt(i));
+}
+
+OnnxNode OnnxImporter::nodeAt(int index) const {
+  const onnx::NodeProto &node = proto.node(index);
+  std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(index) : node.name();
+  Place place = placeOf("node " + std::to_string(index) + " '" + name + "' (" + node.op_type() + ")");
+  place.index = index;
+  return OnnxNode(node, std::move(name), std::move(place));
+}
+
+/// All unsupported ops in one diagnostic.
+void OnnxImporter::checkOps() {
+  std::string unsupported;
+  for (int i = 0; i < proto.node_size(); ++i) {
+    const onnx::NodeProto &node = proto.node(i);
+    bool standard = node.domain().empty() || node.domain() == "ai.onnx";
+    if (absorbed.count(i) || fused.count(i) || (standard && handlers().count(node.op_type())))
+      continue;
+    unsupported += (unsupported.empty() ? "" : ", ") + (standard ? "" : node.domain() + ".") +
+                   node.op_type() + " (node " + std::to_string(i) + " '" + nodeAt(i).name + "')";
+  }
+  if (!unsupported.empty())
+    placeOf("").fail(ExitCode::Unsupported, "unsupported ops: " + unsupported);
+}
+
+void OnnxImporter::addInputs() {
+  std::string first;
+  for (const auto &info : proto.input()) {
+    if (initializers.count(info.name()))
+      continue; // Before IR version 4 initialisers were listed as inputs too.
+    Place place = placeOf("input '" + info.name() + "'");
+    checkName(info.name(), "an input", placeOf(""));
+    const auto &type = info.type().tensor_type();
+    if (type.elem_type() != onnx::TensorProto::FLOAT && type.elem_type() != onnx::TensorProto::DOUBLE)
+      place.fail(ExitCode::Unsupported,
+                 "has element type " + onnxTypeName(type.elem_type()) + "; supported are float and double");
+    if (!type.has_shape() || type.shape().dim_size() == 0)
+      place.badInput("has no shape; its first extent must be the batch");
+    GraphInput input{
+        info.name(), type.elem_type() == onnx::TensorProto::DOUBLE ? ElementType::F64 : ElementType::F32, {}};
+    for (int i = 0; i < type.shape().dim_size(); ++i) {
+      const auto &dim = type.shape().dim(i);
+      if (i > 0 && !dim.has_dim_value())
+        place.badInput("has the symbolic extent '" + dim.dim_param() + "' at place " + std::to_string(i) +
+                       "; only the first, the batch, may be symbolic");
+      bool rebound = i == 0 && (!dim.has_dim_value() || dim.dim_value() != batch);
+      if (rebound && dim.has_dim_value() && dim.dim_value() < 1)
+        place.badInput("has the extent " + std::to_string(dim.dim_value()));
+      input.shape.push_back(rebound ? Dim{1, true} : Dim{dim.dim_value(), false});
+    }
+    const auto &leading = type.shape().dim(0);
+    std::string extent =
+        leading.has_dim_value() ? std::to_string(leading.dim_value()) : "symbol " + leading.dim_param();
+    if (!graph.inputs.empty() && extent != first)
+      place.badInput("the leading extents of the inputs differ; each is the batch");
+    first = extent;
+    graph.replacedBatch = input.shape[0].perSample && leading.has_dim_value() ? leading.dim_value() : 0;
+    graph.addInput(std::move(input), place);
+  }
+  if (graph.inputs.empty())
+    placeOf("").badInput("the model has no inputs");
+}
+
+void OnnxImporter::addNode(int index) {
+  OnnxNode node = nodeAt(index);
+  if (absorbed.count(index) || node.op() == "Constant")
+    return;
+  if (auto found = fused.find(index); found != fused.end())
+    return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
+
+  std::vector<const KnownTensor *> inputs;
+  for (const std::string &input : node.proto.input())
+    inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
+  Shape shape;
+  bool isShape = node.op() == "Shape";
+  if (isShape)
+    shape = shapeOf(node.input(0), node.place);
+  if (std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr)) {
+    known.emplace(node.output(), std::move(*folded));
+    return;
+  }
+  (this->*handlers().at(node.op()))(node);
+}
+
+void OnnxImporter::addOutputs() {
+  for (const auto &info : proto.output()) {
+    Place place = placeOf("output '" + info.name() + "'");
+    const std::string &value = resolve(info.name());
+    if (!graph.hasValue(value))
+      place.badInput("is not computed from the inputs");
+    if (std::find(graph.outputs.begin(), graph.outputs.end(), info.name()) != graph.outputs.end())
+      place.badInput("is named twice");
+    if (value != info.name()) // An Identity before the output: keep the output's own name.
+      graph.addNode({"reshape", info.name(), {value}, {info.name()}, {}, place}, graph.shapeOf(value, place));
+    graph.outputs.push_back(info.name());
+  }
+  if (graph.outputs.empty())
+    placeOf("").badInput("the model has no outputs");
+}
+
+static std::string listOf(const std::vector<std::string> &names) {
+  constexpr size_t most = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += (i ? ", '" : "'") + names[i] + "'";
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more" : text;
+}
+
+void OnnxImporter::sayNotes() {
+  if (!trainedBatchNorms.empty())
+    note("BatchNormalization exported in inference mode is trained with the statistics of each batch: " +
+         listOf(trainedBatchNorms));
+  if (!trainedDropouts.empty())
+    note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+}
+
+Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
+                    const std::function<void(const std::string &)> &note) {
+  namespace io = google::protobuf::io;
+  onnx::ModelProto model;
+  io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(content.data()), int(content.size()));
+  stream.SetRecursionLimit(kMaxRecursion);
+  if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
+    throw Diagnostic(ExitCode::BadInput, file + ": not an ONNX model, or cut short or damaged");
+  return OnnxImporter(model, file, batch, note).run();
+}
+
+} // namespace halfstep

@@ -1,0 +1,71 @@
+// How a model is trained: loss, optimizer, precision, batch. The compiler reads it; the trainer reads the
+// rest.
+#ifndef HALFSTEP_IMPORT_RECIPE_H
+#define HALFSTEP_IMPORT_RECIPE_H
+
+#include "import/Diagnostic.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+struct LossSpec {
+  std::string kind;            ///< "cross_entropy" or "mse"; empty: none given
+  std::optional<int64_t> axis; ///< class axis; absent: the rule of interfaces.md
+  double labelSmoothing = 0;   ///< in [0, 1)
+};
+
+struct OptimizerSpec {
+  std::string kind = "sgd"; ///< "sgd" or "adamw"
+  double lr = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  double weightDecay = 0;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+};
+
+/// A row of the precision table (import/PrecisionTable.cpp) after overrides. Type names: f64 f32 bf16 f16.
+struct PrecisionSpec {
+  std::string name = "32-true";   ///< canonical: "bf16-mixed", never "bf16"
+  std::string params = "f32";     ///< type of the parameters that the optimizer updates
+  std::string compute = "f32";    ///< type of ops of class `lower`
+  bool casts = false;             ///< true: casts are placed by op class; false: everything in `params`
+  std::string lists = "cpu";      ///< op lists: cpu, cuda, apex
+  std::string rounding = "fused"; ///< fused, eager
+  bool scaler = false;            ///< dynamic loss scale
+  double lossScale = 1;           ///< initial or static
+  std::vector<std::string> notes; ///< to be printed once: "'bf16' means 'bf16-mixed'"
+};
+
+struct Recipe {
+  LossSpec loss;
+  OptimizerSpec optimizer;
+  PrecisionSpec precision;
+  int64_t batch = 32;
+  int64_t tailBatch = 0; ///< a second compiled batch size for a short last batch; 0: none
+  double clipNorm = 0;   ///< 0: no clipping
+  uint64_t seed = 0;
+  std::string target = "cpu";
+  std::string cpuGemm = "auto"; ///< auto, onednn, generated
+};
+
+/// Resolves a string of product.md, a path to a JSON file or an inline JSON object. Unknown string: Usage;
+/// a contradictory object: BadInput; a row that is not implemented yet: Unsupported.
+PrecisionSpec parsePrecision(const std::string &text);
+
+/// Reads recipe JSON text over `recipe` (keys that are absent keep their value). `file` is for messages.
+void readRecipe(const std::string &text, const std::string &file, Recipe &recipe);
+
+/// Checks values against each other and against their ranges; throws the first contradiction.
+void validateRecipe(const Recipe &recipe);
+
+/// The resolved recipe as JSON with sorted keys: the same recipe gives the same bytes.
+std::string writeRecipe(const Recipe &recipe);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_IMPORT_RECIPE_H

@@ -1,0 +1,38 @@
+// Where the values of a planned function lie: what plan-memory decided, as codegen and the library writer
+// read it.
+#ifndef HALFSTEP_PASSES_ARENAOFFSETS_H
+#define HALFSTEP_PASSES_ARENAOFFSETS_H
+
+#include "dialect/train/TrainDialect.h"
+
+#include <optional>
+
+namespace halfstep {
+
+/// Bytes that the step's scalars (hs_scalars of the runtime) take at the head of the arena.
+inline constexpr int64_t kScalarsBytes = 256;
+/// Every tensor of the arena begins on a multiple of this.
+inline constexpr int64_t kArenaAlignment = 64;
+
+/// Module attributes that plan-memory sets: bytes of scalars and state, and of the whole arena without
+/// scratch.
+inline constexpr llvm::StringLiteral kStateBytesAttr = "train.state_bytes";
+inline constexpr llvm::StringLiteral kArenaBytesAttr = "train.arena_bytes";
+
+/// Byte offset of a field of hs_scalars; `field` is one that `train.scalar` may name, or found_inf,
+/// grad_sqnorm, loss.
+int64_t scalarOffset(llvm::StringRef field);
+
+/// Place of part `part` of a parameter: 0 values, 1 working copy, 2.. optimizer slots. -1 for what there is
+/// not.
+int64_t paramOffset(train::ParamOp param, unsigned part);
+
+/// The value whose memory `value` shares: reshapes followed to their source.
+mlir::Value rootOf(mlir::Value value);
+
+/// Byte offset of `value` from the arena's start; none for arguments of the function.
+std::optional<int64_t> arenaOffset(mlir::Value value);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_PASSES_ARENAOFFSETS_H

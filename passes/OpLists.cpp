@@ -1,0 +1,49 @@
+// The lists of torch 2.13's autocast for CPU and CUDA and of Apex's O1, for the ops that nn has. Torch
+// decides composite ops that it does not list at their leaves: cross_entropy on CUDA is fp32, since
+// log_softmax and nll_loss are. Apex lists the operators of tensors beside torch's functions: sub is __sub__.
+#include "passes/OpLists.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace halfstep {
+
+namespace {
+
+struct Row {
+  StringLiteral key;
+  PrecisionClass cpu, cuda, apex;
+};
+
+} // namespace
+
+using enum PrecisionClass;
+
+/// Key, cpu, cuda, apex. Keys that are not here are untouched in every list.
+static constexpr Row rows[] = {
+    {"matmul", Lower, Lower, Lower},
+    {"conv2d", Lower, Lower, Lower},
+    {"mse_loss", Fp32, Fp32, Fp32},
+    {"cross_entropy", Fp32, Fp32, Fp32},
+    {"binary_cross_entropy", Fp32, Banned, Banned},
+    {"softmax", Untouched, Fp32Out, Fp32},
+    {"layer_norm", Untouched, Fp32, Fp32},
+    {"gelu", Untouched, Untouched, Fp32},
+    {"sum", Untouched, Fp32Out, Fp32},
+    {"cat", Promote, Untouched, Promote},
+    {"add", Untouched, Untouched, Promote},
+    {"sub", Untouched, Untouched, Promote},
+    {"mul", Untouched, Untouched, Promote},
+};
+
+std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key) {
+  if (!is_contained({"cpu", "cuda", "apex"}, list))
+    return std::nullopt;
+  const Row *row = find_if(rows, [&](const Row &each) { return each.key == key; });
+  if (row == std::end(rows))
+    return Untouched;
+  return list == "cpu" ? row->cpu : list == "cuda" ? row->cuda : row->apex;
+}
+
+} // namespace halfstep

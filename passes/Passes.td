@@ -1,0 +1,221 @@
+// The passes of the compiler's middle, in the order of Pipeline.cpp. None has options: what a pass must know is
+// in the module's attributes `amp.policy` and `train.optimizer`.
+
+#ifndef HALFSTEP_PASSES
+#define HALFSTEP_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def PlaceCasts : Pass<"place-casts", "::mlir::ModuleOp"> {
+  let summary = "cast the operands of the forward graph by op class";
+  let description = [{
+    The op lists that the policy names give each op a class by its key. Operands that are floating, not f64 and not
+    plain numbers (`nn.constant` of rank 0) take part:
+
+    | class | operands become |
+    |---|---|
+    | `lower` | the policy's `compute` type |
+    | `fp32`, `fp32_out` | f32 |
+    | `promote` | f32 if one of them is f32, else `compute` |
+    | `untouched` | as they are |
+    | `banned` | an error |
+
+    Result types are inferred anew, and what a function returns is cast back to its declared type. All uses of a
+    parameter share one cast, so that its gradient is summed there; uses of any other value have a cast each. A policy
+    without `casts` changes nothing.
+
+    ```mlir
+    %w = train.read @w : tensor<3x4xf32>
+    %y = nn.matmul %x, %w {transpose_b} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+    return %y : tensor<2x3xf32>
+    ```
+
+    becomes with `compute = bf16`
+
+    ```mlir
+    %w = train.read @w : tensor<3x4xf32>
+    %0 = amp.cast %w : tensor<3x4xf32> to tensor<3x4xbf16>
+    %1 = amp.cast %x : tensor<2x4xf32> to tensor<2x4xbf16>
+    %y = nn.matmul %1, %0 {transpose_b} : (tensor<2x4xbf16>, tensor<3x4xbf16>) -> tensor<2x3xbf16>
+    %2 = amp.cast %y : tensor<2x3xbf16> to tensor<2x3xf32>
+    return %2 : tensor<2x3xf32>
+    ```
+  }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect"];
+}
+
+def Differentiate : Pass<"differentiate", "::mlir::ModuleOp"> {
+  let summary = "build the gradient of the loss in @train_step";
+  let description = [{
+    Walks @train_step from its loss back to the parameters. Each op's rule (DifferentiableOpInterface) turns the
+    gradients of its results into those of its operands, each cast to its operand's type. Several gradients of one value
+    are summed: in the value's type, or with the policy's `rounding = "fused"` in f32 with one rounding at the end. The
+    walk starts from `amp.loss_seed` and leaves one `train.gradient` a parameter. A parameter that does not reach the
+    loss gets a warning and no gradient, so it is not updated. Each op on the way that has no rule is an error, all
+    reported in one run.
+
+    ```mlir
+    %w = train.read @w : tensor<4xf32>
+    %p = nn.mul %x, %w : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %l = nn.reduce_sum %p {axes = array<i64: 0>} : (tensor<4xf32>) -> tensor<f32>
+    return %l : tensor<f32>
+    ```
+
+    becomes
+
+    ```mlir
+    ...
+    %s = amp.loss_seed : tensor<f32>
+    %0 = nn.reshape %s {shape = array<i64: 1>} : (tensor<f32>) -> tensor<1xf32>
+    %1 = nn.broadcast %0 {shape = array<i64: 4>} : (tensor<1xf32>) -> tensor<4xf32>
+    %g = nn.mul %1, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    train.gradient @w, %g : tensor<4xf32>
+    return %l : tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect", "::halfstep::nn::NNDialect", "::halfstep::train::TrainDialect"];
+}
+
+def ScaleLoss : Pass<"scale-loss", "::mlir::ModuleOp"> {
+  let summary = "start the backward pass from the loss scale";
+  let description = [{
+    Where the policy has a scaler, or a scale other than 1, `amp.loss_seed` gets the step's loss scale; elsewhere it
+    becomes the constant 1.
+
+    ```mlir
+    %s = amp.loss_seed : tensor<f32>
+    ```
+
+    becomes
+
+    ```mlir
+    %0 = train.scalar "loss_scale" : tensor<f32>
+    %s = amp.loss_seed(%0 : tensor<f32>) : tensor<f32>
+    ```
+
+    or
+
+    ```mlir
+    %s = nn.constant {value = dense<1.0> : tensor<f32>} : () -> tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::halfstep::nn::NNDialect", "::halfstep::train::TrainDialect"];
+}
+
+def Optimizer : Pass<"optimizer", "::mlir::ModuleOp"> {
+  let summary = "turn gradients into one finiteness check and one update";
+  let description = [{
+    All gradients are checked before any parameter changes: one infinity anywhere skips the step for all. The update is
+    the one that `train.optimizer` describes. Buffers are assigned after it, under the same guard.
+
+    ```mlir
+    train.assign @m, %m : tensor<4xf32>
+    train.gradient @v, %0 : tensor<4xf32>
+    train.gradient @w, %1 : tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %found, %norm = amp.check_finite %0, %1 : tensor<4xf32>, tensor<4xf32> -> tensor<i32>, tensor<f64>
+    train.sgd_update [@v, @w] gradients(%0, %1 : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
+      norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+    train.assign @m, %m guard %found : tensor<i32> : tensor<4xf32>
+    ```
+  }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect"];
+}
+
+def MinimizeCasts : Pass<"minimize-casts", "::mlir::ModuleOp"> {
+  let summary = "remove casts that no result needs";
+  let description = [{
+    Common subexpressions are merged, which leaves one cast a value and type. The check and the update read
+    gradients of any type, so a widening cast before them goes. A widening cast that is narrowed back goes, being exact;
+    a narrowing cast that is widened back goes only where the policy's `rounding` is `fused`. An `amp.loss_seed` of a
+    scale is a cast of that scale.
+
+    ```mlir
+    %0 = amp.cast %g : tensor<4xbf16> to tensor<4xf32>
+    %found, %norm = amp.check_finite %0 : tensor<4xf32> -> tensor<i32>, tensor<f64>
+    ```
+
+    becomes
+
+    ```mlir
+    %found, %norm = amp.check_finite %g : tensor<4xbf16> -> tensor<i32>, tensor<f64>
+    ```
+  }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect"];
+}
+
+def Masters : Pass<"masters", "::mlir::ModuleOp"> {
+  let summary = "keep a low-precision copy beside the parameters that ops read in low precision";
+  let description = [{
+    A parameter whose value is cast to a narrower type gets `copy_type`: the optimizer writes that copy in the same
+    pass over memory, and the step reads it instead of casting. The parameter itself stays the master.
+
+    ```mlir
+    train.param @w : tensor<3x4xf32> {init = ...}
+    %w = train.read @w : tensor<3x4xf32>
+    %0 = amp.cast %w : tensor<3x4xf32> to tensor<3x4xbf16>
+    ```
+
+    becomes
+
+    ```mlir
+    train.param @w : tensor<3x4xf32> {copy_type = bf16, init = ...}
+    %0 = train.read @w {copy} : tensor<3x4xbf16>
+    ```
+  }];
+}
+
+def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
+  let summary = "gather ops into kernels";
+  let description = [{
+    Afterwards a function holds train.kernel, train.read, train.scalar, nn.reshape (which shares memory) and its return.
+    Element-wise ops of one shape join the kernel of the ops that made their operands, and a reduction takes in what
+    only it reads; every other op is a kernel of its own. First, batch normalisation is split into statistics
+    and an element-wise part, the finiteness check into chunks and verdict, and updates by the types of a sweep.
+
+    ```mlir
+    %a = nn.add %x, %b : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
+    %r = nn.relu %a : (tensor<8x4xf32>) -> tensor<8x4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %r = train.kernel "map" (%x, %b) : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32> {
+    ^bb0(%0: tensor<8x4xf32>, %1: tensor<4xf32>):
+      %2 = nn.add %0, %1 : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
+      %3 = nn.relu %2 : (tensor<8x4xf32>) -> tensor<8x4xf32>
+      train.yield %3 : tensor<8x4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect", "::halfstep::nn::NNDialect", "::halfstep::train::TrainDialect"];
+}
+
+def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every tensor its place in one arena";
+  let description = [{
+    The arena is scalars, state, gradients, work. What one update sweeps - masters, working copies, optimizer slots,
+    gradients - lies one after the other, each tensor padded to 32 elements. Results of kernels share memory where they
+    do not live at the same time; the three functions share the work region. Sets `offsets` on parameters and kernels
+    and the module's `train.state_bytes` and `train.arena_bytes`.
+
+    ```mlir
+    train.param @w : tensor<4xf32> {init = ...}
+    %y = train.kernel "map" (%x) : (tensor<4xf32>) -> tensor<4xf32> { ... }
+    ```
+
+    becomes
+
+    ```mlir
+    train.param @w : tensor<4xf32> {init = ..., offsets = array<i64: 256, -1, 384, -1>}
+    %y = train.kernel "map" (%x) : (tensor<4xf32>) -> tensor<4xf32> attributes {offsets = array<i64: 640>} { ... }
+    ```
+  }];
+}
+
+#endif // HALFSTEP_PASSES

@@ -1,0 +1,21 @@
+/* The scaler's update rule, shared by hs_scaler and the training step. */
+#ifndef HALFSTEP_EMBEDDED_SCALER_RULE_H
+#define HALFSTEP_EMBEDDED_SCALER_RULE_H
+
+#include "halfstep/scaler.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* config without zeros where zero means a default. */
+void hs_scaler_rule_update(const hs_scaler_config *config, hs_scaler_state *state, int found_inf);
+int hs_scaler_state_valid(const hs_scaler_state *state);
+
+/* f32(1 / f64(scale)): torch's reciprocal. */
+float hs_scaler_inverse(float scale);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* HALFSTEP_EMBEDDED_SCALER_RULE_H */

@@ -1,0 +1,242 @@
+// The training loop: epochs of shuffled batches, with log, progress, checkpoints and resumption.
+#include "runtime/trainer/Trainer.h"
+
+#include "runtime/trainer/Checkpoints.h"
+#include "runtime/trainer/Evaluation.h"
+#include "runtime/trainer/Interrupt.h"
+#include "runtime/trainer/Progress.h"
+#include "runtime/trainer/SampleOrder.h"
+#include "runtime/trainer/Setup.h"
+#include "runtime/trainer/StepLog.h"
+#include "runtime/trainer/Weights.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+namespace halfstep {
+namespace {
+
+constexpr double defaultMinScale = 0x1p-24; ///< the smallest subnormal of fp16
+constexpr int exitSigint = 130;             ///< a shell's 128 + SIGINT
+
+/// How an epoch falls into batches.
+struct EpochPlan {
+  int64_t batch = 0, full = 0; ///< full batches
+  int64_t tail = 0;            ///< samples of the short last batch, 0: none
+
+  int64_t batches() const { return full + (tail > 0); }
+  int64_t size(int64_t cursor) const { return cursor < full ? batch : tail; }
+};
+
+class TrainingRun {
+public:
+  explicit TrainingRun(const RunOptions &options)
+      : options(options), library(Library::open(options.library)), manifest(library->manifest()),
+        data(options.data, manifest, true), instance(library, instanceConfig(options)) {
+    restore();
+    split = splitSamples(data.size(), options.valSplit, state.seed);
+    makePlan();
+    if (!options.checkpoint.empty())
+      makeFolder();
+  }
+
+  RunResult run() {
+    Interrupt interrupt;
+    StepLog log(options.log, !options.resume.empty());
+    {
+      Progress progress(state.step, total, options.progress);
+      while (state.step < total && !interrupt.requested())
+        runEpoch(interrupt, log, progress);
+    }
+    log.flush();
+    if (!options.checkpoint.empty() && saved != state.step)
+      save();
+    return finish(interrupt.requested() && state.step < total);
+  }
+
+private:
+  /// Weights and state: those of the checkpoint, the given ones, or the initial ones.
+  void restore() {
+    state.seed = options.seed;
+    state.samples = int64_t(data.size());
+    state.batch = manifest.batch();
+    state.valSplit = options.valSplit;
+    state.shuffle = options.shuffle;
+    state.dropLast = options.dropLast;
+    lr = manifest.lr;
+    restoreWeights(instance, options, false);
+    if (!options.resume.empty()) {
+      TensorFile checkpoint = readCheckpoint(findCheckpoint(options.resume));
+      TrainerState before = stateOf(checkpoint);
+      requireSameSettings(checkpoint.path, before, state);
+      state = before;
+      if (std::optional<float> rate = learningRateOf(checkpoint))
+        lr = *rate;
+    }
+    if (options.lr) {
+      instance.setLr(*options.lr);
+      lr = *options.lr;
+    }
+  }
+
+  void makePlan() {
+    int64_t samples = int64_t(split.training.size());
+    plan.batch = manifest.batch();
+    plan.full = samples / plan.batch;
+    plan.tail = options.dropLast ? 0 : samples % plan.batch;
+    if (plan.batches() == 0)
+      throw Diagnostic(ExitCode::BadInput, options.data + ": " + std::to_string(samples) +
+                                               " training samples are less than one batch of " +
+                                               std::to_string(plan.batch) + "; train without --drop-last");
+    if (options.steps < 0 || (options.steps == 0 && options.epochs < 1))
+      throw Diagnostic(ExitCode::Usage, "the number of epochs or steps must be positive");
+    total = options.steps;
+    if (total == 0 && __builtin_mul_overflow(options.epochs, plan.batches(), &total))
+      throw Diagnostic(ExitCode::Usage, "the number of epochs is too large");
+    if (plan.tail && total > plan.full && !manifest.hasBatch(plan.tail))
+      throw Diagnostic(ExitCode::BadInput, options.data + ": the last batch of an epoch has " +
+                                               std::to_string(plan.tail) +
+                                               " samples, and the library was compiled for batches of " +
+                                               std::to_string(plan.batch) + "; compile it with --tail " +
+                                               std::to_string(plan.tail) + ", or train with --drop-last");
+    if (state.cursor >= plan.batches())
+      throw Diagnostic(ExitCode::Checkpoint, options.resume + ": its place in the epoch is past the end");
+  }
+
+  void makeFolder() const {
+    std::error_code error;
+    std::filesystem::create_directories(options.checkpoint, error);
+    if (error)
+      throw Diagnostic(ExitCode::Io, options.checkpoint + ": " + error.message());
+  }
+
+  /// From the cursor to the end of the epoch, or of the run.
+  void runEpoch(const Interrupt &interrupt, StepLog &log, Progress &progress) {
+    std::vector<size_t> order = epochOrder(split.training, state.shuffle, state.seed, uint64_t(state.epoch));
+    Batch batch = data.makeBatch(plan.batch);
+    int64_t compiled = 0;
+    lossSum = 0;
+    lossCount = 0;
+    for (int64_t epoch = state.epoch; state.epoch == epoch && state.step < total && !interrupt.requested();) {
+      int64_t size = plan.size(state.cursor);
+      if (size != compiled)
+        instance.setBatch(compiled = size);
+      data.gather(std::span(order).subspan(size_t(state.cursor * plan.batch), size_t(size)), batch);
+      auto begin = std::chrono::steady_clock::now();
+      hs_step_result result = instance.trainStep(batch.inputs(), batch.targets());
+      std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      record(result, size, took.count(), log, progress);
+      advance();
+      if (result.skipped)
+        requireScale(result);
+      if (options.checkpointEvery > 0 && state.step % options.checkpointEvery == 0) {
+        log.flush();
+        save();
+      }
+    }
+  }
+
+  void record(const hs_step_result &result, int64_t size, double seconds, StepLog &log, Progress &progress) {
+    state.updates = result.updates;
+    state.skipped += result.skipped != 0;
+    if (std::isfinite(result.loss)) {
+      lossSum += result.loss * double(size);
+      lossCount += size;
+    }
+    StepRecord line;
+    line.step = state.step + 1;
+    line.updates = result.updates;
+    line.epoch = state.epoch;
+    line.loss = result.loss;
+    line.lr = lr;
+    line.scale = double(result.scale);
+    line.skipped = result.skipped != 0;
+    line.gradNorm = result.grad_norm;
+    line.stepMs = seconds * 1e3;
+    line.samplesPerS = double(size) / seconds;
+    log.write(line);
+    progress.update({line.step, line.epoch, line.loss, line.scale, size});
+  }
+
+  void advance() {
+    ++state.step;
+    if (++state.cursor == plan.batches()) {
+      state.cursor = 0;
+      ++state.epoch;
+    }
+  }
+
+  /// A scale that only falls means that no scale helps: say so instead of skipping forever.
+  void requireScale(const hs_step_result &result) const {
+    double scale = double(instance.scaler().scale), least = manifest.minScale.value_or(defaultMinScale);
+    if (scale >= least)
+      return;
+    char text[160];
+    std::snprintf(text, sizeof text,
+                  "step %lld: the loss scale would fall from %g to %g, under the least of %g",
+                  static_cast<long long>(state.step), double(result.scale), scale, least);
+    throw Diagnostic(ExitCode::Numerics,
+                     std::string(text) + ": gradients are not finite at any scale; check data and learning "
+                                         "rate, or use bf16-mixed, which needs no scale");
+  }
+
+  void save() {
+    instance.save(checkpointPath(options.checkpoint, state.step), toMetadata(state));
+    saved = state.step;
+  }
+
+  /// The samples that the last epoch of the run has trained.
+  std::vector<size_t> lastTrained() const {
+    bool whole = state.cursor == 0;
+    std::vector<size_t> order =
+        epochOrder(split.training, state.shuffle, state.seed, uint64_t(state.epoch - whole));
+    size_t count = whole ? size_t(plan.full * plan.batch + plan.tail) : size_t(state.cursor * plan.batch);
+    order.resize(count);
+    return order;
+  }
+
+  RunResult finish(bool interrupted) {
+    RunResult result;
+    result.steps = state.step;
+    result.updates = state.updates;
+    result.skipped = state.skipped;
+    result.scale = double(instance.scaler().scale);
+    if (interrupted) {
+      result.exitCode = options.checkpoint.empty() ? exitSigint : int(ExitCode::Interrupted);
+      result.train.loss = lossSum / double(lossCount);
+      result.train.samples = lossCount;
+      return result;
+    }
+    result.train = evaluateSamples(instance, data, lastTrained());
+    if (!split.heldOut.empty())
+      result.heldOut = evaluateSamples(instance, data, split.heldOut);
+    return result;
+  }
+
+  const RunOptions &options;
+  std::shared_ptr<const Library> library;
+  const Manifest &manifest;
+  Dataset data;
+  Instance instance;
+  Split split;
+  EpochPlan plan;
+  TrainerState state;
+  std::optional<double> lr;
+  int64_t total = 0;  ///< steps of the whole run
+  int64_t saved = -1; ///< step of the last checkpoint
+  double lossSum = 0; ///< of the finite losses in this epoch, by sample
+  int64_t lossCount = 0;
+};
+
+} // namespace
+
+RunResult train(const RunOptions &options) { return TrainingRun(options).run(); }
+
+int64_t trainingSamples(const std::string &data, double valSplit) {
+  int64_t samples = countSamples(readData(data));
+  return samples - int64_t(heldOutCount(size_t(samples), valSplit));
+}
+
+} // namespace halfstep

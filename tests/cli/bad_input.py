@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""A table of wrong inputs: each must end in one diagnostic and the right exit code, and leave nothing behind.
+
+usage: bad_input.py PATH_OF_HALFSTEP [NAME...]    (names: run only these cases)
+"""
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # the sources stay as they are
+import bad_files  # noqa: E402
+
+SECONDS = 20  # no case may take longer
+USAGE, INPUT, UNSUPPORTED, IO, CHECKPOINT = 2, 3, 4, 6, 7
+
+LOSS = ["--loss", "cross_entropy"]
+
+
+def compile_(model, *flags):
+    return ["compile", model, *LOSS, "--batch", "4", "-o", "out", *flags]
+
+
+def train(data, *flags):
+    """Trains the library that was compiled before the table is run."""
+    return ["train", "library", "--data", data, "--steps", "2", *flags]
+
+
+# name, arguments, exit code, a part of the diagnostic
+CASES = [
+    # The command line.
+    ("no-verb", [], USAGE, "verb"),
+    ("unknown-verb", ["trian"], USAGE, "did you mean 'train'"),
+    ("unknown-flag", compile_("good.json", "--lerning-rate", "1"), USAGE, "--lerning-rate"),
+    ("near-flag", compile_("good.json", "--momentun", "1"), USAGE, "did you mean '--momentum'"),
+    ("missing-value", ["compile", "good.json", "--lr"], USAGE, "--lr"),
+    ("no-model", ["compile", *LOSS], USAGE, "MODEL"),
+    ("number-expected", compile_("good.json", "--lr", "fast"), USAGE, "--lr"),
+    ("number-not-finite", compile_("good.json", "--lr", "nan"), USAGE, "--lr"),
+    ("batch-zero", compile_("good.json", "--batch", "0"), USAGE, "/batch"),
+    ("batch-huge", compile_("good.json", "--batch", "9223372036854775807"), USAGE, "/batch"),
+    ("loss-missing", ["compile", "good.json", "-o", "out"], USAGE, "--loss cross_entropy"),
+    ("loss-unknown", ["compile", "good.json", "--loss", "hinge", "-o", "out"], USAGE, "cross_entropy"),
+    ("set-unknown-key", compile_("good.json", "--set", "optimizer.lrr=1"), USAGE, "did you mean 'lr'"),
+    ("set-no-value", compile_("good.json", "--set", "optimizer"), USAGE, "--set"),
+    ("contradictory-flags", compile_("good.json", "--nesterov"), USAGE, "contradicts momentum"),
+    ("contradictory-length", ["train", "good.json", *LOSS, "--data", "good.safetensors", "--steps", "1", "--epochs", "1"], USAGE, "contradicts epochs"),
+    ("stage-unknown", ["inspect", "good.json", *LOSS, "--after", "fusee"], USAGE, "did you mean 'fuse'"),
+    ("name-too-long", compile_("good.json", "--name", "n" * 300), USAGE, "--name"),
+    # Precision.
+    ("precision-unknown", compile_("good.json", "--precision", "fp17"), USAGE, "unknown precision"),
+    ("precision-later", compile_("good.json", "--precision", "16-mixed"), UNSUPPORTED, "available: "),
+    ("level-later", compile_("good.json", "--amp-level", "O2"), UNSUPPORTED, "available: "),
+    ("scaler-with-bf16", compile_("good.json", "--precision", "bf16", "--loss-scale", "dynamic"), USAGE, "contradicts"),
+    ("scaler-in-file", compile_("good.json", "--precision", "scaler.json"), INPUT, "scaler contradicts"),
+    ("inline-broken", compile_("good.json", "--precision", "{"), INPUT, "not valid JSON"),
+    ("tpu", compile_("good.json", "--target", "tpu"), UNSUPPORTED, "'tpu'"),
+    ("tpu-double", compile_("good.json", "--target", "tpu", "--precision", "64-true"), USAGE, "no f64"),
+    ("accumulate-later", compile_("good.json", "--accumulate", "4"), UNSUPPORTED, "--accumulate"),
+    # Recipes.
+    ("recipe-missing", compile_("good.json", "--recipe", "none.json"), IO, "none.json"),
+    ("recipe-folder", compile_("good.json", "--recipe", "models"), IO, "folder"),
+    ("recipe-broken", compile_("good.json", "--recipe", "broken.json"), INPUT, "not valid JSON"),
+    ("recipe-deep", compile_("good.json", "--recipe", "deep.json"), INPUT, "nested deeper"),
+    ("recipe-key", compile_("good.json", "--recipe", "recipe-key.json"), INPUT, "did you mean 'momentum'"),
+    ("recipe-contradiction", compile_("good.json", "--recipe", "contradiction.json"), INPUT, "contradicts"),
+    ("recipe-later", compile_("good.json", "--recipe", "schedule.json"), UNSUPPORTED, "schedule"),
+    # JSON and MLIR models.
+    ("model-missing", compile_("none.json"), IO, "none.json"),
+    ("model-folder", compile_("models"), IO, "folder"),
+    ("model-empty", compile_("empty.json"), INPUT, "empty.json"),
+    ("model-broken", compile_("broken.json"), INPUT, "broken.json"),
+    ("model-deep", compile_("deep.json"), INPUT, "deep.json"),
+    ("model-huge-number", compile_("huge-number.json"), INPUT, "huge-number.json"),
+    ("model-huge-extent", compile_("huge-extent.json"), INPUT, "huge-extent.json"),
+    ("model-negative", compile_("negative.json"), INPUT, "negative.json"),
+    ("model-wrong-type", compile_("wrong-type.json"), INPUT, "wrong-type.json"),
+    ("model-unknown-op", compile_("unknown-op.json"), UNSUPPORTED, "linaer"),
+    ("check-unknown-op", ["check", "unknown-op.json"], UNSUPPORTED, ""),
+    ("model-unknown-key", compile_("unknown-key.json"), INPUT, "outt"),
+    ("model-duplicate-key", compile_("duplicate-key.json"), INPUT, "halfstep"),
+    ("model-duplicate-name", compile_("duplicate-name.json"), INPUT, "fc"),
+    ("model-no-layers", compile_("no-layers.json"), INPUT, "layer"),
+    ("model-version", compile_("version.json"), INPUT, "version"),
+    ("model-array", compile_("array.json"), INPUT, "array.json"),
+    ("model-not-utf8", compile_("not-utf8.json"), INPUT, "not-utf8.json"),
+    ("model-binary", compile_("binary.json"), INPUT, "binary.json"),
+    ("model-hostile-name", compile_("hostile-name.json"), UNSUPPORTED, "linaer"),
+    ("model-newline-name", compile_("newline-name.json"), INPUT, "control character"),
+    ("mlir-garbage", compile_("garbage.mlir"), INPUT, "garbage.mlir"),
+    ("mlir-deep", compile_("deep.mlir"), INPUT, "deep.mlir"),
+    ("mlir-incomplete", compile_("incomplete.mlir"), INPUT, "train_step"),
+    # ONNX models.
+    ("onnx-truncated", compile_("truncated.onnx"), INPUT, "truncated.onnx"),
+    ("onnx-hostile", compile_("hostile.onnx"), INPUT, "hostile.onnx"),
+    ("onnx-nested", compile_("nested.onnx"), INPUT, "nested.onnx"),
+    ("onnx-short-weight", compile_("short-weight.onnx"), INPUT, "short-weight.onnx"),
+    ("onnx-overflow-dims", compile_("overflow-dims.onnx"), INPUT, "overflow-dims.onnx"),
+    ("onnx-unknown-op", compile_("unknown-op.onnx"), UNSUPPORTED, "Frobnicate"),
+    ("onnx-shape-clash", compile_("shape-clash.onnx"), INPUT, "shape-clash.onnx"),
+    ("onnx-external-parent", compile_("models/parent.onnx"), INPUT, "parent.onnx"),
+    ("onnx-external-absolute", compile_("models/absolute.onnx"), INPUT, "absolute.onnx"),
+    ("onnx-external-symlink", compile_("models/symlink.onnx"), INPUT, "symlink.onnx"),
+    ("onnx-external-range", compile_("models/range.onnx"), INPUT, "range.onnx"),
+    # Where output goes.
+    ("output-under-file", ["compile", "good.json", *LOSS, "--batch", "4", "-o", "good.onnx/out"], IO, "good.onnx"),
+    ("output-is-file", ["compile", "good.json", *LOSS, "--batch", "4", "-o", "good.onnx"], IO, "good.onnx"),
+    ("output-in-proc", ["compile", "good.json", *LOSS, "--batch", "4", "-o", "/proc/none/out"], IO, "/proc/none"),
+    ("log-full-disk", train("good.safetensors", "--log", "/dev/full"), IO, "/dev/full"),
+    ("log-under-file", train("good.safetensors", "--log", "good.onnx/log"), IO, "good.onnx"),
+    ("checkpoint-under-file", train("good.safetensors", "--checkpoint", "good.onnx/ck"), IO, "good.onnx"),
+    ("predict-under-file", ["predict", "library", "--weights", "weights.safetensors", "--data", "good.safetensors", "-o", "good.onnx/p.npy"], IO, "good.onnx"),
+    # Libraries.
+    ("library-missing", ["train", "none.so", "--data", "good.safetensors", "--steps", "1"], IO, "none.so"),
+    ("library-truncated", ["train", "fake.so", "--data", "good.safetensors", "--steps", "1"], INPUT, "fake.so"),
+    ("library-text", ["train", "text.so", "--data", "good.safetensors", "--steps", "1"], INPUT, "text.so"),
+    ("library-empty-folder", ["train", "secret", "--data", "good.safetensors", "--steps", "1"], INPUT, "secret"),
+    # Data.
+    ("data-none-given", ["train", "library", "--steps", "1"], USAGE, "--data"),
+    ("data-missing", train("none.safetensors"), IO, "none.safetensors"),
+    ("data-folder", train("models"), IO, "models"),
+    ("data-of-model", train("none.safetensors", "--batch", "4"), IO, "none.safetensors"),
+    ("data-no-targets", train("no-y.safetensors"), INPUT, "y"),
+    ("data-wrong-dtype", train("wrong-dtype.safetensors"), INPUT, "x"),
+    ("data-float-ids", train("float-ids.safetensors"), INPUT, "y"),
+    ("data-wrong-shape", train("wrong-shape.safetensors"), INPUT, "x"),
+    ("data-wrong-count", train("wrong-count.safetensors"), INPUT, "7"),
+    ("data-nan", train("nan.safetensors"), INPUT, "x"),
+    ("data-class-high", train("class-high.safetensors"), INPUT, "3"),
+    ("data-class-negative", train("class-negative.safetensors"), INPUT, "-1"),
+    ("data-no-samples", train("no-samples.safetensors"), INPUT, "sample"),
+    ("data-cut", train("cut.safetensors"), INPUT, "cut.safetensors"),
+    ("data-cut-header", train("cut-header.safetensors"), INPUT, "cut-header.safetensors"),
+    ("data-long-header", train("long-header.safetensors"), INPUT, "long-header.safetensors"),
+    ("data-overflow", train("overflow.safetensors"), INPUT, "overflow.safetensors"),
+    ("data-beyond", train("beyond.safetensors"), INPUT, "beyond.safetensors"),
+    ("data-not-json", train("not-json.safetensors"), INPUT, "not-json.safetensors"),
+    ("npy-lies", train("x-lies.npy,y.npy"), INPUT, "x-lies.npy"),
+    ("npy-overflow", train("x-overflow.npy,y.npy"), INPUT, "x-overflow.npy"),
+    ("npy-object", train("x-object.npy,y.npy"), INPUT, "x-object.npy"),
+    ("npy-cut", train("x-cut.npy,y.npy"), INPUT, "x-cut.npy"),
+    ("csv-ragged", train("ragged.csv"), INPUT, "ragged.csv"),
+    ("csv-words", train("words.csv"), INPUT, "words.csv"),
+    # Weights and checkpoints.
+    ("weights-missing", train("good.safetensors", "--weights", "none.safetensors"), IO, "none.safetensors"),
+    ("weights-cut", train("good.safetensors", "--weights", "cut.safetensors"), INPUT, "cut.safetensors"),
+    ("weights-shape", train("good.safetensors", "--weights", "weights-shape.safetensors"), INPUT, "fc.weight"),
+    ("weights-absent", train("good.safetensors", "--weights", "weights-missing.safetensors"), INPUT, "fc.bias"),
+    ("resume-missing", train("good.safetensors", "--resume", "none"), IO, "none"),
+    ("resume-not-checkpoint", train("good.safetensors", "--resume", "good.safetensors"), CHECKPOINT, "good.safetensors"),
+    ("resume-cut", train("good.safetensors", "--resume", "cut.safetensors"), CHECKPOINT, "cut.safetensors"),
+    ("export-not-checkpoint", ["export", "good.onnx", "-o", "w.safetensors"], CHECKPOINT, "good.onnx"),
+]
+
+
+def contents(folder):
+    """What is in `folder`: path -> link target, "folder" or hash."""
+    found = {}
+    for root, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = os.path.join(root, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+            elif os.path.isdir(path):
+                found[path] = "folder"
+            else:
+                with open(path, "rb") as stream:
+                    found[path] = hashlib.sha256(stream.read()).hexdigest()
+    return found
+
+
+def run(tool, arguments, folder):
+    environment = dict(os.environ, TMPDIR=os.path.join(folder, "tmp"), NO_COLOR="1", LC_ALL="C")
+    return subprocess.run([tool, *arguments], cwd=folder, env=environment, timeout=SECONDS, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+
+
+def problems(tool, case, folder, before):
+    """What is wrong with the tool's answer to `case`, as a list of lines."""
+    _, arguments, code, part = case
+    try:
+        result = run(tool, arguments, folder)
+    except subprocess.TimeoutExpired:
+        return ["took longer than %d s" % SECONDS]
+    found = []
+    errors = [line for line in result.stderr.splitlines() if "error:" in line]
+    if result.returncode < 0:
+        found.append("ended by signal %d" % -result.returncode)
+    elif result.returncode != code:
+        found.append("exit code %d, expected %d" % (result.returncode, code))
+    if len(errors) != 1 or not errors[0].startswith("halfstep: error: "):
+        found.append("%d error lines, expected 1" % len(errors))
+    elif part not in errors[0]:
+        found.append("the diagnostic lacks %r" % part)
+    changed = sorted(os.path.relpath(path, folder) for path, _ in set(before.items()) ^ set(contents(folder).items()))
+    if changed:
+        found.append("left or changed: %s" % ", ".join(dict.fromkeys(changed)))
+    if found:
+        found.append("stderr: " + (result.stderr.strip()[-400:] or "(empty)"))
+    return found
+
+
+def main():
+    tool, chosen = os.path.abspath(sys.argv[1]), set(sys.argv[2:])
+    names = [case[0] for case in CASES]
+    if len(set(names)) != len(names) or chosen - set(names):
+        sys.exit("bad_input.py: duplicate or unknown case names: %s" % sorted(chosen - set(names)))
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "tmp"))
+        bad_files.write_all(folder)
+        made = run(tool, ["compile", "good.json", *LOSS, "--batch", "4", "-o", "library", "--name", "good"], folder)
+        if made.returncode != 0:
+            print("FAIL: the good model does not compile, so that cases of the library will fail too:\n" + made.stderr)
+            failed += 1
+        for case in CASES:
+            if chosen and case[0] not in chosen:
+                continue
+            found = problems(tool, case, folder, contents(folder))
+            if found:
+                failed += 1
+                print("FAIL %s: halfstep %s\n    %s" % (case[0], " ".join(case[1]), "\n    ".join(found)))
+    print("bad input: %d cases, %d failed" % (len(chosen or CASES), failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

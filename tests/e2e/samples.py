@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""The samples, as their scripts run them: digits in both modes, and a training loop of one's own in C.
+
+usage: samples.py HALFSTEP [unittest's arguments]
+"""
+
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # the sources stay as they are
+from tool import DIGITS, ROOT, Tool, run  # noqa: E402
+
+ENOUGH = 0.97  # of the 360 held-out digits
+MODES = ("32-true", "bf16-mixed")
+TOOL = None
+
+
+def accuracy_of(text):
+    last = text.splitlines()[-1]
+    prefix = "held-out accuracy: "
+    assert last.startswith(prefix), last
+    return float(last[len(prefix):])
+
+
+class Samples(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.work = Path(folder.name)
+
+    def script(self, path, precision):
+        environment = {"HALFSTEP": TOOL.path, "PRECISION": precision, "OUT": str(self.work / precision)}
+        return accuracy_of(run([ROOT / path], environment=environment))
+
+    def test_digits_cnn(self):
+        for precision in MODES:
+            self.assertGreaterEqual(self.script("samples/digits/demo.sh", precision), ENOUGH, precision)
+
+    def test_digits_mlp(self):
+        for precision in MODES:
+            said = TOOL("train", DIGITS / "mlp.json", "--recipe", DIGITS / "mlp.recipe.json", "--data",
+                        DIGITS / "data" / "digits.safetensors", "--val-split", "0.2", "--precision", precision)
+            self.assertGreaterEqual(accuracy_of(said), ENOUGH, precision)
+
+    def test_own_loop_in_c(self):
+        for precision in MODES:
+            self.assertGreaterEqual(self.script("samples/own-loop-c/run.sh", precision), ENOUGH, precision)
+
+    def test_digits_library_is_small(self):
+        folder = TOOL.compile(DIGITS / "cnn.json", self.work / "digits", "--recipe", DIGITS / "recipe.json",
+                              "--precision", "bf16-mixed", "--cpu-gemm", "generated", name="digits")
+        self.assertLess(os.path.getsize(folder / "libdigits.so"), 1 << 20)
+
+
+if __name__ == "__main__":
+    TOOL = Tool(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,99 @@
+// Ops and attributes of train are printed and read back unchanged.
+// RUN: halfstep-opt %s | halfstep-opt | FileCheck %s
+// RUN: halfstep-opt %s -mlir-print-op-generic | halfstep-opt | FileCheck %s
+
+// CHECK: module attributes {train.optimizer = #train.optimizer<kind = "sgd", momentum = 9.000000e-01 : f64,
+// CHECK-SAME: nesterov = false, weight_decay = 0.000000e+00 : f64, beta1 = 9.000000e-01 : f64,
+// CHECK-SAME: beta2 = 5.000000e-01 : f64, eps = 1.000000e-08 : f64>}
+module attributes {train.optimizer = #train.optimizer<kind = "sgd", momentum = 9.0e-01 : f64, nesterov = false,
+    weight_decay = 0.0 : f64, beta1 = 0.9 : f64, beta2 = 0.5 : f64, eps = 1.0e-8 : f64>} {
+
+// CHECK: train.param @w : tensor<4xf32> {copy_type = bf16, init = #train.init<kind = "uniform",
+// CHECK-SAME: a = -1.250000e-01 : f64, b = 1.250000e-01 : f64>, offsets = array<i64: 256, 384, -1, -1>}
+train.param @w : tensor<4xf32> {init = #train.init<kind = "uniform", a = -0.125 : f64, b = 0.125 : f64>,
+    copy_type = bf16, offsets = array<i64: 256, 384, -1, -1>}
+// CHECK: train.param @v : tensor<4xf32> {init = #train.init<kind = "data", a = 0.000000e+00 : f64,
+// CHECK-SAME: b = 0.000000e+00 : f64, data = dense<[1.000000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00]> :
+// CHECK-SAME: tensor<4xf32>>}
+train.param @v : tensor<4xf32> {init = #train.init<kind = "data", a = 0.0 : f64, b = 0.0 : f64,
+    data = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>>}
+// CHECK: train.param @"bn1 mean" : tensor<4xf32> {buffer, init = #train.init<kind = "constant",
+// CHECK-SAME: a = 0.000000e+00 : f64, b = 0.000000e+00 : f64>}
+train.param @"bn1 mean" : tensor<4xf32> {buffer,
+    init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+
+// CHECK-LABEL: func.func @read(
+// CHECK: train.read @w : tensor<4xf32>
+// CHECK: train.read @w {copy} : tensor<4xbf16>
+func.func @read() -> (tensor<4xf32>, tensor<4xbf16>) {
+  %0 = train.read @w : tensor<4xf32>
+  %1 = train.read @w {copy} : tensor<4xbf16>
+  return %0, %1 : tensor<4xf32>, tensor<4xbf16>
+}
+
+// CHECK-LABEL: func.func @scalar(
+// CHECK: train.scalar "lr" : tensor<f32>
+// CHECK: train.scalar "update" : tensor<f64>
+// CHECK: train.scalar "guard" : tensor<i32>
+// CHECK: train.scalar "seed" : tensor<i64>
+func.func @scalar() -> (tensor<f32>, tensor<f64>, tensor<i32>, tensor<i64>) {
+  %0 = train.scalar "lr" : tensor<f32>
+  %1 = train.scalar "update" : tensor<f64>
+  %2 = train.scalar "guard" : tensor<i32>
+  %3 = train.scalar "seed" : tensor<i64>
+  return %0, %1, %2, %3 : tensor<f32>, tensor<f64>, tensor<i32>, tensor<i64>
+}
+
+// A gradient may be in a narrower type than its parameter.
+// CHECK-LABEL: func.func @gradient(
+// CHECK: train.gradient @w, %{{[0-9a-z]+}} : tensor<4xbf16>
+func.func @gradient(%g: tensor<4xbf16>) {
+  train.gradient @w, %g : tensor<4xbf16>
+  return
+}
+
+// CHECK-LABEL: func.func @assign(
+// CHECK: train.assign @"bn1 mean", %{{[0-9a-z]+}} : tensor<4xf32>
+// CHECK: train.assign @"bn1 mean", %{{[0-9a-z]+}} guard %{{[0-9a-z]+}} : tensor<i32> : tensor<4xf32>
+func.func @assign(%m: tensor<4xf32>, %found: tensor<i32>) {
+  train.assign @"bn1 mean", %m : tensor<4xf32>
+  train.assign @"bn1 mean", %m guard %found : tensor<i32> : tensor<4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @sgd_update(
+// CHECK: train.sgd_update [@w, @v] gradients(%{{[0-9a-z]+}}, %{{[0-9a-z]+}} : tensor<4xbf16>, tensor<4xf32>)
+// CHECK-SAME: guard(%{{[0-9a-z]+}} : tensor<i32>) norm(%{{[0-9a-z]+}} : tensor<f64>)
+// CHECK-SAME: {momentum = 9.000000e-01 : f64, nesterov = true, weight_decay = 1.000000e-02 : f64}
+func.func @sgd_update(%g0: tensor<4xbf16>, %g1: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
+  train.sgd_update [@w, @v] gradients(%g0, %g1 : tensor<4xbf16>, tensor<4xf32>) guard(%found : tensor<i32>)
+    norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, weight_decay = 0.01 : f64, nesterov = true}
+  return
+}
+
+// CHECK-LABEL: func.func @adamw_update(
+// CHECK: train.adamw_update [@w] gradients(%{{[0-9a-z]+}} : tensor<4xf32>) guard(%{{[0-9a-z]+}} : tensor<i32>)
+// CHECK-SAME: norm(%{{[0-9a-z]+}} : tensor<f64>) {beta1 = 9.000000e-01 : f64, beta2 = 5.000000e-01 : f64,
+// CHECK-SAME: eps = 1.000000e-08 : f64, weight_decay = 1.000000e-02 : f64}
+func.func @adamw_update(%g: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
+  train.adamw_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {beta1 = 9.0e-01 : f64, beta2 = 0.5 : f64, eps = 1.0e-08 : f64, weight_decay = 1.0e-02 : f64}
+  return
+}
+
+// CHECK-LABEL: func.func @kernel(
+// CHECK: train.kernel "map"(%{{[0-9a-z]+}}) : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK-SAME: attributes {offsets = array<i64: 1024>} {
+// CHECK-NEXT: ^bb0(%[[A:.*]]: tensor<4xf32>):
+// CHECK-NEXT: %[[R:.*]] = nn.relu %[[A]] : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT: train.yield %[[R]] : tensor<4xf32>
+func.func @kernel(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = train.kernel "map" (%x) : (tensor<4xf32>) -> tensor<4xf32> attributes {offsets = array<i64: 1024>} {
+  ^bb0(%a: tensor<4xf32>):
+    %r = nn.relu %a : (tensor<4xf32>) -> tensor<4xf32>
+    train.yield %r : tensor<4xf32>
+  }
+  return %y : tensor<4xf32>
+}
+
+}

@@ -1,0 +1,43 @@
+// RUN: halfstep-opt %s -split-input-file -optimizer | FileCheck %s
+
+// One check and one update for all gradients, whatever their types; the buffer is assigned after them.
+module @sgd attributes {train.optimizer = #train.optimizer<kind = "sgd", momentum = 9.0e-01 : f64,
+    nesterov = true, weight_decay = 0.5 : f64, beta1 = 0.9 : f64, beta2 = 0.5 : f64, eps = 1.0e-8 : f64>} {
+train.param @v : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+train.param @w : tensor<2xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+train.param @m : tensor<4xf32> {buffer, init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+// CHECK-LABEL: module @sgd
+// CHECK: func.func @train_step(%[[L:.*]]: tensor<f32>, %[[G:.*]]: tensor<4xf32>, %[[H:.*]]: tensor<2xbf16>)
+// CHECK-NEXT: %[[FOUND:.*]], %[[NORM:.*]] = amp.check_finite %[[G]], %[[H]] : tensor<4xf32>, tensor<2xbf16>
+// CHECK-NEXT: train.sgd_update [@v, @w] gradients(%[[G]], %[[H]] : tensor<4xf32>, tensor<2xbf16>)
+// CHECK-SAME: guard(%[[FOUND]] : tensor<i32>) norm(%[[NORM]] : tensor<f64>)
+// CHECK-SAME: {momentum = 9.000000e-01 : f64, nesterov = true, weight_decay = 5.000000e-01 : f64}
+// CHECK-NEXT: train.assign @m, %[[G]] guard %[[FOUND]] : tensor<i32> : tensor<4xf32>
+// CHECK-NEXT: return %[[L]]
+func.func @train_step(%l: tensor<f32>, %g: tensor<4xf32>, %h: tensor<2xbf16>) -> tensor<f32> {
+  train.assign @m, %g : tensor<4xf32>
+  train.gradient @v, %g : tensor<4xf32>
+  train.gradient @w, %h : tensor<2xbf16>
+  return %l : tensor<f32>
+}
+// CHECK: func.func @forward(
+// CHECK-NEXT: return
+func.func @forward(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+}
+
+// -----
+
+module @adamw attributes {train.optimizer = #train.optimizer<kind = "adamw", momentum = 0.0 : f64,
+    nesterov = false, weight_decay = 0.25 : f64, beta1 = 9.0e-01 : f64, beta2 = 0.5 : f64, eps = 1.0e-8 : f64>} {
+train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+// CHECK-LABEL: module @adamw
+// CHECK: train.adamw_update [@w]
+// CHECK-SAME: {beta1 = 9.000000e-01 : f64, beta2 = 5.000000e-01 : f64, eps = 1.000000e-08 : f64,
+// CHECK-SAME: weight_decay = 2.500000e-01 : f64}
+func.func @train_step(%l: tensor<f32>, %g: tensor<4xf32>) -> tensor<f32> {
+  train.gradient @w, %g : tensor<4xf32>
+  return %l : tensor<f32>
+}
+}

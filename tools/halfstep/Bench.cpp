@@ -1,0 +1,81 @@
+// halfstep bench: how long the compiled step takes with its data in memory.
+#include "tools/halfstep/ModelOptions.h"
+#include "tools/halfstep/Report.h"
+#include "tools/halfstep/RunFlags.h"
+#include "tools/halfstep/Verbs.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <memory>
+
+namespace halfstep {
+namespace {
+
+LibrarySource prepare(RunFlags &flags, const Recipe &recipe) {
+  if (isLibrary(flags.source))
+    return LibrarySource::existing(flags.source, flags.recipe);
+  requireFile(flags.source);
+  RecipeOptions::requireLoss(recipe, flags.source);
+  RecipeOptions::requireCompilableTarget(recipe);
+  return LibrarySource::compiled(flags.source, recipe);
+}
+
+nlohmann::ordered_json toJson(const BenchResult &result) {
+  return {{"workload", result.workload},
+          {"precision", result.precision},
+          {"target", result.target},
+          {"threads", result.threads},
+          {"batch", result.batch},
+          {"steps", result.steps},
+          {"median_ms", result.medianMs},
+          {"min_ms", result.minMs},
+          {"p90_ms", result.p90Ms},
+          {"first_step_s", result.firstStepS},
+          {"start_to_first_step_s", result.startToFirstStepS},
+          {"peak_rss_mib", result.peakRssMib},
+          {"arena_mib", result.arenaMib},
+          {"library_kib", result.libraryKib},
+          {"isa", result.isa}};
+}
+
+ExitCode runBench(RunFlags &flags, bool json) {
+  Recipe recipe = flags.recipe.resolve();
+  flags.run.seed = recipe.seed;
+  LibrarySource library = prepare(flags, recipe);
+  flags.run.library = library.path();
+  nlohmann::ordered_json object = toJson(bench(flags.run));
+  if (json) {
+    std::printf("%s\n", object.dump().c_str());
+    return ExitCode::Ok;
+  }
+  for (const auto &[key, value] : object.items())
+    std::printf("%s: %s\n", key.c_str(),
+                oneLine(value.is_string() ? value.get<std::string>() : value.dump()).c_str());
+  return ExitCode::Ok;
+}
+
+} // namespace
+
+void addBench(CLI::App &app, Action &action) {
+  CLI::App *verb = app.add_subcommand("bench", "Time the compiled training step");
+  auto flags = std::make_shared<RunFlags>();
+  auto json = std::make_shared<bool>(false);
+  constexpr int64_t defaultSteps = 200;
+  flags->run.steps = defaultSteps;
+  flags->addSource(*verb, true);
+  flags->addThreads(*verb);
+  verb->add_option("--steps", flags->run.steps, "steps to time (default 200)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--data", flags->run.data, "data file (default: made up from the seed)")
+      ->type_name("FILE");
+  verb->add_flag("--json", *json, "print one JSON object instead of lines");
+  flags->recipe.addTo(*verb);
+  verb->footer("Example:\n"
+               "  halfstep bench model.json --loss mse --precision bf16-mixed --threads 2 --json");
+  verb->callback([flags, json, &action] { action = [flags, json] { return runBench(*flags, *json); }; });
+}
+
+} // namespace halfstep
