@@ -1,7 +1,18 @@
-// The error class, shared with the trainer: see halfstep/diagnostic.hpp.
+// How the compiler speaks to its user: errors, which it shares with the trainer (halfstep/diagnostic.hpp),
+// and notes.
 #ifndef HALFSTEP_IMPORT_DIAGNOSTIC_H
 #define HALFSTEP_IMPORT_DIAGNOSTIC_H
 
 #include "halfstep/diagnostic.hpp"
+
+#include <functional>
+#include <string>
+
+namespace halfstep {
+
+/// Receives notes ("note: 'Dropout_3' was exported in inference mode; it is trained as ...").
+using NoteSink = std::function<void(const std::string &)>;
+
+} // namespace halfstep
 
 #endif // HALFSTEP_IMPORT_DIAGNOSTIC_H

@@ -97,6 +97,24 @@ static void checkMlirModule(ModuleOp module, const std::string &path, int64_t ba
   }
 }
 
+/// Every value is a tensor whose extents are numbers: the memory plan and the kernels need them.
+static void checkStaticShapes(ModuleOp module, const std::string &path) {
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes()) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (tensor && tensor.hasStaticShape())
+        continue;
+      auto at = op->getLoc()->findInstanceOf<FileLineColLoc>();
+      std::string place = at ? ":" + std::to_string(at.getLine()) + ":" + std::to_string(at.getColumn()) : "";
+      std::string shown;
+      llvm::raw_string_ostream(shown) << type;
+      throw Diagnostic(ExitCode::BadInput, path + place + ": '" + op->getName().getStringRef().str() +
+                                               "' has a result of type " + shown +
+                                               ", expected a tensor of static shape");
+    }
+  });
+}
+
 static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &content,
                                       const std::string &path, const Recipe &recipe, int64_t batch) {
   checkNesting(content, path);
@@ -114,6 +132,7 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
   if (!module)
     throw Diagnostic(ExitCode::BadInput, first.empty() ? path + ": not a module" : first);
   checkMlirModule(*module, path, batch);
+  checkStaticShapes(*module, path);
   setRecipeAttributes(*module, recipe);
   return module;
 }

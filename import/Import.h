@@ -8,21 +8,13 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
-#include <functional>
-
 namespace halfstep {
-
-/// Receives notes ("note: 'Dropout_3' was exported in inference mode; it is trained as ...").
-using NoteSink = std::function<void(const std::string &)>;
 
 /// Reads `path` (.onnx, JSON or .mlir, told apart by content) and builds the module described in
 /// ARCHITECTURE.md: train.param symbols and @train_step, @eval_step, @forward for `batch` samples.
 /// Throws Diagnostic.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
                                               const Recipe &recipe, int64_t batch, const NoteSink &note);
-
-/// An identifier made from `name`, for C, CMake and linker arguments: injective, [A-Za-z][A-Za-z0-9_]*.
-std::string mangleIdentifier(const std::string &name);
 
 } // namespace halfstep
 

@@ -4,7 +4,7 @@
 // "_xHH" with two hex digits, and so does a '_' that is followed by 'x', so that every "_x" in the result is
 // an escape and the result can be decoded. A result that C, the linker or the runtime would misunderstand
 // gets the prefix "n_x_", which no other result begins with, since '_' is no hex digit.
-#include "import/Import.h"
+#include "import/Mangle.h"
 
 #include <algorithm>
 #include <cctype>

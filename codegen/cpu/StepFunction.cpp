@@ -178,6 +178,8 @@ private:
     ImplicitLocOpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(module.getBody());
     func::FuncOp range = function(*name + "_range" + std::to_string(rangeFunctions++), rangeType(), true);
+    // Inlined, they make steps so long that LLVM's time grows faster than their length; the gain is a call.
+    range->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     Block *block = range.addEntryBlock();
     b.setInsertionPointToEnd(block);
     Value args = block->getArgument(0), base = argsField(args, kArena);

@@ -8,6 +8,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -16,21 +17,26 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Passes/StandardInstrumentations.h"
-#include "llvm/IR/PassTimingInfo.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
 #include "llvm/Transforms/IPO/Internalize.h"
+
+#include <mutex>
 
 using namespace llvm;
 
 namespace halfstep {
 
-static std::unique_ptr<TargetMachine> makeMachine() {
+static void initializeTarget() {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
   LLVMInitializeX86AsmParser(); // for inline assembly of the runtime
+}
+
+static std::unique_ptr<TargetMachine> makeMachine() {
+  static std::once_flag once;
+  std::call_once(once, initializeTarget);
   const Triple triple("x86_64-pc-linux-gnu");
   std::string error;
   const Target *target = TargetRegistry::lookupTarget(triple, error);
@@ -83,19 +89,22 @@ void Backend::add(mlir::ModuleOp lowered) {
   link(std::move(part));
 }
 
-static std::unique_ptr<Module> parse(LLVMContext &context, const unsigned char *data, size_t size) {
-  MemoryBufferRef buffer(StringRef(reinterpret_cast<const char *>(data), size), "runtime");
-  Expected<std::unique_ptr<Module>> module = parseBitcodeFile(buffer, context);
+void Backend::add(StringRef bitcode) {
+  Expected<std::unique_ptr<Module>> module =
+      parseBitcodeFile(MemoryBufferRef(bitcode, linked->getName()), *context);
   if (!module)
-    throw Diagnostic(ExitCode::Internal,
-                     "the embedded runtime cannot be read: " + toString(module.takeError()));
-  return std::move(*module);
+    throw Diagnostic(ExitCode::Internal, "bitcode cannot be read: " + toString(module.takeError()));
+  link(std::move(*module));
+}
+
+static StringRef asText(const unsigned char *data, size_t size) {
+  return StringRef(reinterpret_cast<const char *>(data), size);
 }
 
 void Backend::addRuntime(bool primitives) {
-  link(parse(*context, halfstep_embedded_bc, halfstep_embedded_bc_size));
+  add(asText(halfstep_embedded_bc, halfstep_embedded_bc_size));
   if (primitives)
-    link(parse(*context, halfstep_embedded_onednn_bc, halfstep_embedded_onednn_bc_size));
+    add(asText(halfstep_embedded_onednn_bc, halfstep_embedded_onednn_bc_size));
   // The compiler that made the bitcode is no part of the library.
   if (NamedMDNode *ident = linked->getNamedMetadata("llvm.ident"))
     ident->eraseFromParent();
@@ -119,9 +128,7 @@ void Backend::run(const std::function<ModulePassManager(PassBuilder &)> &pipelin
   FunctionAnalysisManager functions;
   CGSCCAnalysisManager components;
   ModuleAnalysisManager modules;
-  if (getenv("HS_NOSLP")) tuning.SLPVectorization = false;
-  PassInstrumentationCallbacks pic; StandardInstrumentations si(*context, false, false); si.registerCallbacks(pic, &modules);
-  PassBuilder builder(machine.get(), tuning, std::nullopt, &pic);
+  PassBuilder builder(machine.get(), tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
@@ -133,12 +140,9 @@ void Backend::run(const std::function<ModulePassManager(PassBuilder &)> &pipelin
 void Backend::optimize(const StringSet<> &kept) {
   verify(*linked);
   internalize(*linked, kept);
-  if (getenv("HS_X"))
-  for (Function &function : *linked)
-    if (function.getName().contains("_range"))
-      function.addFnAttr(Attribute::NoInline);
-  if (getenv("HS_T")) {std::error_code ec; raw_fd_ostream o(getenv("HS_T"), ec); linked->print(o, nullptr);}
-  run([](PassBuilder &builder) { return builder.buildPerModuleDefaultPipeline(getenv("HS_O2") ? OptimizationLevel::O2 : OptimizationLevel::O3); });
+  // O3 takes half as long again for twice the code and steps that are no faster: it unrolls more, and the
+  // kernels' inner loops are written unrolled.
+  run([](PassBuilder &builder) { return builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2); });
 }
 
 void Backend::hide(const StringSet<> &exported) {
@@ -149,6 +153,13 @@ void Backend::hide(const StringSet<> &exported) {
     passes.addPass(GlobalDCEPass());
     return passes;
   });
+}
+
+std::string Backend::bitcode() const {
+  std::string bytes;
+  raw_string_ostream stream(bytes);
+  WriteBitcodeToFile(*linked, stream);
+  return bytes;
 }
 
 std::string Backend::ir() const {

@@ -1,4 +1,5 @@
-// LLVM's part of making a library: IR of the kernels and of the embedded runtime in, one object out.
+// LLVM's part of making a library: IR of the kernels and of the embedded runtime in, one object out. Backends
+// are independent of each other, so that threads may have one each.
 #ifndef HALFSTEP_CODEGEN_LIBRARY_BACKEND_H
 #define HALFSTEP_CODEGEN_LIBRARY_BACKEND_H
 
@@ -25,6 +26,8 @@ public:
 
   llvm::Module &module() { return *linked; }
 
+  /// Adds the functions of another Backend's bitcode().
+  void add(llvm::StringRef bitcode);
   /// Adds the functions of a module in the LLVM dialect. Throws Internal when it cannot be translated.
   void add(mlir::ModuleOp lowered);
   /// Adds the runtime that every library embeds, and the part that runs primitives if asked for.
@@ -36,6 +39,7 @@ public:
   /// Makes everything but `exported` local and drops what is then unused.
   void hide(const llvm::StringSet<> &exported);
 
+  std::string bitcode() const;
   std::string ir() const;
   std::string assembly();
   std::string object();

@@ -7,6 +7,7 @@
 #include "codegen/library/Linking.h"
 #include "codegen/library/ModelTable.h"
 #include "codegen/library/OutputFolder.h"
+#include "codegen/library/Parallel.h"
 #include "codegen/library/Texts.h"
 #include "runtime/embedded/isa.h"
 
@@ -15,36 +16,36 @@ using namespace mlir;
 namespace halfstep {
 namespace {
 
-struct Variant {
+/// The code for one batch size and one instruction level.
+struct Part {
   int64_t batch;
-  OwningOpRef<ModuleOp> planned;
+  const CpuLevel *level;
+  std::string bitcode; ///< optimised
 };
 
 class LibraryBuilder {
 public:
-  explicit LibraryBuilder(const CompileRequest &request) : request(request), frontend(request) {}
+  explicit LibraryBuilder(const CompileRequest &request) : request(request) {}
 
   void build() {
     OutputFolder::requireUsable(request.outputDir);
-    planVariants();
+    request.progress("planning the step");
     describeLibrary();
+    request.progress("generating code");
     const std::string object = makeObject();
+    request.progress("writing " + request.outputDir);
     writeFiles(object);
   }
 
 private:
   const CompileRequest &request;
-  Frontend frontend;
-  std::vector<Variant> variants;
   LibraryDescription library;
 
-  void planVariants() {
-    request.progress("planning the step");
-    std::vector<int64_t> batches = {request.recipe.batch};
+  std::vector<int64_t> batches() const {
+    std::vector<int64_t> sizes = {request.recipe.batch};
     if (request.recipe.tailBatch > 0 && request.recipe.tailBatch != request.recipe.batch)
-      batches.push_back(request.recipe.tailBatch);
-    for (int64_t batch : batches)
-      variants.push_back({batch, frontend.plan(batch)});
+      sizes.push_back(request.recipe.tailBatch);
+    return sizes;
   }
 
   /// Which of cpuLevels() to compile: all, or the best that this CPU has.
@@ -58,30 +59,54 @@ private:
     return levels;
   }
 
+  /// The request for a second look at the model, whose notes have been reported.
+  CompileRequest silentRequest() const {
+    CompileRequest silent = request;
+    silent.note = [](const std::string &) {};
+    return silent;
+  }
+
   void describeLibrary() {
-    library = describe(*variants[0].planned, request.recipe, request.name);
-    library.levels = chooseLevels();
-    for (Variant &variant : variants) {
-      addVariant(library, *variant.planned, variant.batch, frontend.choosePrimitivesOf(*variant.planned));
-      for (auto [level, compiled] : llvm::zip(cpuLevels(), library.levels))
+    const std::vector<bool> levels = chooseLevels();
+    const CompileRequest silent = silentRequest();
+    for (int64_t batch : batches()) {
+      bool first = batch == request.recipe.batch;
+      Frontend frontend(first ? request : silent);
+      OwningOpRef<ModuleOp> planned = frontend.plan(batch);
+      if (first)
+        library = describe(*planned, request.recipe, request.name);
+      addVariant(library, *planned, batch, frontend.choosePrimitivesOf(*planned));
+      for (auto [level, compiled] : llvm::zip(cpuLevels(), levels))
         if (compiled)
-          library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*variant.planned, level));
+          library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*planned, level));
     }
+    library.levels = levels;
+  }
+
+  void makePart(Part &part) const {
+    const CompileRequest silent = silentRequest();
+    Frontend frontend(silent);
+    OwningOpRef<ModuleOp> planned = frontend.plan(part.batch);
+    frontend.choosePrimitivesOf(*planned);
+    const std::string prefix = symbolPrefix(part.batch, part.level->name);
+    OwningOpRef<ModuleOp> code = frontend.emit(*planned, *part.level, prefix,
+                                               {library.arenaBytes, library.scratchBytes}, /*lower=*/true);
+    Backend backend(library.name);
+    backend.add(*code);
+    backend.optimize(stepNames(prefix));
+    part.bitcode = backend.bitcode();
   }
 
   std::string makeObject() {
+    std::vector<Part> parts;
+    for (auto [level, compiled] : llvm::zip(cpuLevels(), library.levels))
+      for (const VariantDescription &variant : library.variants)
+        if (compiled)
+          parts.push_back({variant.batch, &level, ""});
+    runParallel(parts.size(), [&](size_t i) { makePart(parts[i]); });
     Backend backend(library.name);
-    const ArenaPlan arena = {library.arenaBytes, library.scratchBytes};
-    for (auto [level, compiled] : llvm::zip(cpuLevels(), library.levels)) {
-      if (!compiled)
-        continue;
-      request.progress("generating code for " + level.name.str());
-      for (Variant &variant : variants)
-        backend.add(*frontend.emit(*variant.planned, level, symbolPrefix(variant.batch, level.name), arena,
-                                   /*lower=*/true));
-    }
-    request.progress("optimising");
-    backend.optimize(stepNames(library));
+    for (const Part &part : parts)
+      backend.add(llvm::StringRef(part.bitcode));
     backend.addRuntime(library.hasPrimitives());
     llvm::Constant *model = addModelTable(backend.module(), library);
     backend.hide(addInterface(backend.module(), library.name, model));
@@ -89,7 +114,6 @@ private:
   }
 
   void writeFiles(const std::string &object) {
-    request.progress("writing " + request.outputDir);
     const std::string &name = library.name;
     OutputFolder folder(request.outputDir);
     folder.write("lib" + name + ".a", archiveOf(name, object));

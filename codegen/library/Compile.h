@@ -2,7 +2,7 @@
 #ifndef HALFSTEP_CODEGEN_LIBRARY_COMPILE_H
 #define HALFSTEP_CODEGEN_LIBRARY_COMPILE_H
 
-#include "import/Import.h"
+#include "import/Recipe.h"
 
 #include <string>
 #include <vector>

@@ -128,6 +128,19 @@ static hs_init_kind initKind(StringRef kind) {
                             : HS_INIT_CONSTANT;
 }
 
+static std::string initialData(train::ParamOp param) {
+  auto dense = dyn_cast_or_null<DenseElementsAttr>(param.getInit().getData());
+  if (!dense)
+    throw Diagnostic(ExitCode::Internal,
+                     "the initial values of '" + param.getSymName().str() + "' are not dense");
+  ArrayRef<char> raw = dense.getRawData();
+  std::string bytes;
+  for (int64_t copies = dense.isSplat() ? param.getTensorType().getNumElements() : 1; copies > 0; --copies)
+    bytes.append(raw.data(), raw.size());
+  return bytes;
+}
+
+/// All but the initial data.
 static ParamDescription parameter(train::ParamOp param) {
   RankedTensorType type = param.getTensorType();
   train::InitAttr init = param.getInit();
@@ -145,7 +158,6 @@ static ParamDescription parameter(train::ParamOp param) {
   description.init = initKind(init.getKind());
   description.a = init.getA().getValueAsDouble();
   description.b = init.getB().getValueAsDouble();
-  description.data = init.getData();
   return description;
 }
 
@@ -165,8 +177,11 @@ LibraryDescription describe(ModuleOp planned, const Recipe &recipe, const std::s
                                      /*LowerCase=*/true);
   library.stateBytes = moduleBytes(planned, kStateBytesAttr);
   describeTensors(planned, library);
-  for (auto param : planned.getOps<train::ParamOp>())
+  for (auto param : planned.getOps<train::ParamOp>()) {
     library.params.push_back(parameter(param));
+    if (library.params.back().init == HS_INIT_DATA)
+      library.params.back().data = initialData(param);
+  }
   return library;
 }
 
@@ -216,6 +231,13 @@ std::string symbolPrefix(int64_t batch, StringRef level) {
   std::string prefix = "hs_b" + std::to_string(batch) + "_" + level.str();
   std::replace(prefix.begin(), prefix.end(), '-', '_');
   return prefix;
+}
+
+llvm::StringSet<> stepNames(const std::string &prefix) {
+  llvm::StringSet<> names;
+  for (StringRef suffix : {kTrainSuffix, kEvalSuffix, kForwardSuffix})
+    names.insert(prefix + suffix.str());
+  return names;
 }
 
 } // namespace halfstep

@@ -6,8 +6,8 @@
 #include "codegen/library/Contract.h"
 #include "import/Recipe.h"
 
-#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <array>
 #include <string>
@@ -37,7 +37,7 @@ struct ParamDescription {
   std::array<int64_t, HS_MAX_SLOTS> slots;
   hs_init_kind init;
   double a, b;
-  mlir::ElementsAttr data; ///< of HS_INIT_DATA
+  std::string data; ///< of HS_INIT_DATA: all values in `type`
 };
 
 /// One compiled batch size.
@@ -76,6 +76,13 @@ const char *typeName(hs_dtype type);
 
 /// Symbol prefix of the functions for a batch and a level.
 std::string symbolPrefix(int64_t batch, llvm::StringRef level);
+
+/// What a step function's symbol is after the prefix.
+inline constexpr llvm::StringLiteral kTrainSuffix = "_train_step", kEvalSuffix = "_eval_step",
+                                     kForwardSuffix = "_forward";
+
+/// The symbols of the three step functions.
+llvm::StringSet<> stepNames(const std::string &prefix);
 
 } // namespace halfstep
 

@@ -1,9 +1,12 @@
 // See Frontend.h.
 #include "codegen/library/Frontend.h"
+
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/cpu/Primitives.h"
 #include "codegen/cuda/Ptx.h"
 #include "codegen/library/Description.h"
+#include "import/Import.h"
+#include "import/Import.h"
 #include "passes/Pipeline.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -52,7 +55,8 @@ void ErrorCollector::raise(const std::string &fallback, ExitCode code) const {
 // Modules
 //===----------------------------------------------------------------------===//
 
-Frontend::Frontend(const CompileRequest &request) : request(request) {
+Frontend::Frontend(const CompileRequest &request)
+    : request(request), mlirContext(MLIRContext::Threading::DISABLED) {
   mlirContext.printOpOnDiagnostic(false);
 }
 

@@ -30,7 +30,7 @@ private:
   mlir::ScopedDiagnosticHandler handler;
 };
 
-/// Modules of one request.
+/// Modules of one request, in a context of their own: threads have one each.
 class Frontend {
 public:
   explicit Frontend(const CompileRequest &request);

@@ -76,16 +76,9 @@ private:
   }
 
   Constant *initialData(const ParamDescription &param) {
-    if (param.init != HS_INIT_DATA)
-      return nullptr;
-    auto dense = dyn_cast_or_null<mlir::DenseElementsAttr>(param.data);
-    if (!dense)
-      throw Diagnostic(ExitCode::Internal, "the initial values of '" + param.name + "' are not dense");
-    ArrayRef<char> raw = dense.getRawData();
-    std::string bytes;
-    for (int64_t copies = dense.isSplat() ? param.count : 1; copies > 0; --copies)
-      bytes.append(raw.data(), raw.size());
-    return addBytes(module, "initial_values", bytes.data(), bytes.size(), HS_ALIGNMENT);
+    return param.init == HS_INIT_DATA
+               ? addBytes(module, "initial_values", param.data.data(), param.data.size(), HS_ALIGNMENT)
+               : nullptr;
   }
 
   Constant *params() {
@@ -137,9 +130,9 @@ private:
         if (!library.levels[i])
           continue;
         std::string prefix = symbolPrefix(variant.batch, level.name);
-        table.point(item.train[i], named(prefix + "_train_step"));
-        table.point(item.eval[i], named(prefix + "_eval_step"));
-        table.point(item.forward[i], named(prefix + "_forward"));
+        table.point(item.train[i], named(prefix + kTrainSuffix.str()));
+        table.point(item.eval[i], named(prefix + kEvalSuffix.str()));
+        table.point(item.forward[i], named(prefix + kForwardSuffix.str()));
       }
     }
     return table.write(module, "variants");
@@ -169,15 +162,6 @@ void addThunk(Function *target, const std::string &symbol, Constant *first) {
 }
 
 } // namespace
-
-StringSet<> stepNames(const LibraryDescription &library) {
-  StringSet<> names;
-  for (const VariantDescription &variant : library.variants)
-    for (const CpuLevel &level : cpuLevels())
-      for (const char *step : {"_train_step", "_eval_step", "_forward"})
-        names.insert(symbolPrefix(variant.batch, level.name) + step);
-  return names;
-}
 
 Constant *addModelTable(Module &module, const LibraryDescription &library) {
   return TableWriter(module, library).write();

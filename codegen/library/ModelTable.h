@@ -9,9 +9,6 @@
 
 namespace halfstep {
 
-/// The symbols of the step functions that the table refers to.
-llvm::StringSet<> stepNames(const LibraryDescription &library);
-
 /// Adds the model's table to `module`, which holds the step functions of all variants and levels and, if the
 /// library has primitives, hs_onednn_primitive_ops.
 llvm::Constant *addModelTable(llvm::Module &module, const LibraryDescription &library);

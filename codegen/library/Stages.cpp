@@ -8,7 +8,6 @@
 #include "passes/Pipeline.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -56,10 +55,7 @@ static std::string printForm(Frontend &frontend, ModuleOp planned, const Compile
   }
   Backend backend(request.name);
   backend.add(*code);
-  llvm::StringSet<> steps;
-  for (const char *step : {"_train_step", "_eval_step", "_forward"})
-    steps.insert(prefix + step);
-  backend.optimize(steps);
+  backend.optimize(stepNames(prefix));
   return form == "llvm" ? backend.ir() : backend.assembly();
 }
 

@@ -1,6 +1,8 @@
 // See Library.h.
 #include "runtime/trainer/Library.h"
 
+#include "runtime/trainer/ElfFile.h"
+
 #include <dlfcn.h>
 
 #include <filesystem>
@@ -29,7 +31,8 @@ Place findInFolder(const fs::path &folder) {
   if (error)
     throw Diagnostic(ExitCode::Io, folder.string() + ": " + error.message());
   if (ids.empty())
-    throw Diagnostic(ExitCode::Usage, folder.string() + ": holds no compiled library (no ID.manifest.json)");
+    throw Diagnostic(ExitCode::BadInput,
+                     folder.string() + ": holds no compiled library (no ID.manifest.json)");
   if (ids.size() > 1)
     throw Diagnostic(ExitCode::Usage, folder.string() + ": holds several libraries, " + quotedNames(ids) +
                                           "; give the .so of one");
@@ -46,7 +49,7 @@ Place findLibrary(const std::string &path) {
   // The given name, not the one a symbolic link leads to, says the ID.
   std::string name = fs::path(path).filename().string();
   if (!name.starts_with("lib") || !name.ends_with(".so") || name.size() == 6)
-    throw Diagnostic(ExitCode::Usage, path + ": expected libID.so or a folder that holds it");
+    throw Diagnostic(ExitCode::BadInput, path + ": expected libID.so or a folder that holds it");
   return {fs::absolute(path).parent_path(), name.substr(3, name.size() - 6)};
 }
 
@@ -67,6 +70,7 @@ std::shared_ptr<const Library> Library::open(const std::string &given) {
   std::error_code error;
   if (!fs::exists(library->path, error))
     throw Diagnostic(ExitCode::Io, library->path + ": no such file");
+  requireWholeLibrary(library->path);
   library->handle = dlopen(library->path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library->handle)
     throw Diagnostic(ExitCode::BadInput, std::string("cannot load the library: ") + dlerror());

@@ -38,7 +38,7 @@ struct LibraryFunctions {
 class Library {
 public:
   /// `path` is libID.so or a folder with one ID.manifest.json. Throws Diagnostic: Io when it is missing,
-  /// Usage for a folder with none or several, BadInput when it is no library of ours.
+  /// Usage for a folder with several, BadInput when it is no library of ours or a folder without one.
   static std::shared_ptr<const Library> open(const std::string &path);
 
   Library(const Library &) = delete;

@@ -18,8 +18,8 @@ uint64_t randomBits(uint64_t seed, uint64_t stream, uint64_t index);
 
 void shuffle(std::span<size_t> items, uint64_t seed, uint64_t stream);
 
-/// fraction * samples, rounded up. Throws Diagnostic Usage for a fraction outside [0, 1), and BadInput when a part
-/// of a split would be empty.
+/// fraction * samples, rounded up. Throws Diagnostic Usage for a fraction outside [0, 1), and BadInput when a
+/// part of a split would be empty.
 size_t heldOutCount(size_t samples, double fraction);
 
 /// Both in ascending order.

@@ -1,5 +1,5 @@
 // Identifiers made from names: injective, valid in C, and unchanged where they can be.
-#include "import/Import.h"
+#include "import/Mangle.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 """Writers of the small files, good and bad, that bad_input.py feeds to the tool. Standard library only."""
 import json
 import os
+import shutil
 import struct
 
 
@@ -151,7 +152,7 @@ def write_data(put):
     nan = ("F32", [8, 4], floats(31) + struct.pack("<f", float("nan")))
     put("good.safetensors", safetensors({"x": x, "y": y}))
     put("no-y.safetensors", safetensors({"x": x}))
-    put("wrong-dtype.safetensors", safetensors({"x": ("I64", [8, 4], ids([1] * 32)), "y": y}))
+    put("wrong-dtype.safetensors", safetensors({"x": ("C64", [8, 4], floats(64)), "y": y}))
     put("float-ids.safetensors", safetensors({"x": x, "y": ("F32", [8], floats(8))}))
     put("wrong-shape.safetensors", safetensors({"x": ("F32", [8, 5], floats(40)), "y": y}))
     put("wrong-count.safetensors", safetensors({"x": x, "y": ("I64", [7], ids([0] * 7))}))
@@ -180,6 +181,17 @@ def write_data(put):
     put("words.csv", "1,2,three,4,0\n")
     put("fake.so", b"\x7fELF" + b"\0" * 12)
     put("text.so", "not a library")
+
+
+def write_broken_libraries(folder):
+    """Copies of the library that was compiled: with half of its code, and with another file as its manifest."""
+    source = os.path.join(folder, "library")
+    for name in ("cut", "broken"):
+        shutil.copytree(source, os.path.join(folder, name))
+    code = os.path.join(folder, "cut", "libgood.so")
+    os.truncate(code, os.path.getsize(code) // 2)
+    with open(os.path.join(folder, "broken", "good.manifest.json"), "w") as stream:
+        stream.write('{"name": "good"}')
 
 
 def write_specs(put):

@@ -115,12 +115,15 @@ CASES = [
     ("library-missing", ["train", "none.so", "--data", "good.safetensors", "--steps", "1"], IO, "none.so"),
     ("library-truncated", ["train", "fake.so", "--data", "good.safetensors", "--steps", "1"], INPUT, "fake.so"),
     ("library-text", ["train", "text.so", "--data", "good.safetensors", "--steps", "1"], INPUT, "text.so"),
+    ("library-cut", ["train", "cut", "--data", "good.safetensors", "--steps", "1"], INPUT, "libgood.so"),
+    ("library-broken-manifest", ["train", "broken", "--data", "good.safetensors", "--steps", "1"], INPUT, "manifest"),
+    ("library-settled", train("good.safetensors", "--batch", "8"), USAGE, "settled when this library was compiled"),
     ("library-empty-folder", ["train", "secret", "--data", "good.safetensors", "--steps", "1"], INPUT, "secret"),
     # Data.
     ("data-none-given", ["train", "library", "--steps", "1"], USAGE, "--data"),
     ("data-missing", train("none.safetensors"), IO, "none.safetensors"),
     ("data-folder", train("models"), IO, "models"),
-    ("data-of-model", train("none.safetensors", "--batch", "4"), IO, "none.safetensors"),
+    ("data-of-model", ["train", "good.json", *LOSS, "--data", "none.safetensors"], IO, "none.safetensors"),
     ("data-no-targets", train("no-y.safetensors"), INPUT, "y"),
     ("data-wrong-dtype", train("wrong-dtype.safetensors"), INPUT, "x"),
     ("data-float-ids", train("float-ids.safetensors"), INPUT, "y"),
@@ -214,6 +217,8 @@ def main():
         if made.returncode != 0:
             print("FAIL: the good model does not compile, so that cases of the library will fail too:\n" + made.stderr)
             failed += 1
+        else:
+            bad_files.write_broken_libraries(folder)
         for case in CASES:
             if chosen and case[0] not in chosen:
                 continue

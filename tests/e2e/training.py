@@ -96,14 +96,14 @@ class Training(unittest.TestCase):
 
     def test_resuming_within_an_epoch_is_bit_exact(self):
         # An epoch has six steps, of which the last is short: the run stops in the second epoch and in the third.
-        whole = self.train(self.stateful, "--steps", "15", "--checkpoint", self.path(".a"), "--seed", "5", log="a")
+        whole = self.train(self.stateful, "--steps", "15", "--checkpoint", self.path(".whole"), "--seed", "5", log="a")
         for steps in ("8", "14", "15"):
-            resume = ["--resume", self.path(".b")] if steps != "8" else []
-            parts = self.train(self.stateful, "--steps", steps, "--checkpoint", self.path(".b"), "--seed", "5", *resume,
+            resume = ["--resume", self.path(".parts")] if steps != "8" else []
+            parts = self.train(self.stateful, "--steps", steps, "--checkpoint", self.path(".parts"), "--seed", "5", *resume,
                                "--threads", "2", log="b")
         self.assertEqual(digits_of(parts), digits_of(whole))
         self.assertEqual([line["step"] for line in parts], list(range(1, 16)))
-        files = [self.path(run) / "step-15.safetensors" for run in (".a", ".b")]
+        files = [self.path(run) / "step-15.safetensors" for run in (".whole", ".parts")]
         self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
 
     def test_log_has_every_field(self):

@@ -67,6 +67,10 @@ TEST_F(Import, WrongMlirIsRefused) {
   expectDiagnostic(ExitCode::BadInput, {"nested deeper"},
                    [&] { import("e.mlir", "module { " + std::string(100000, '(')); });
   expectDiagnostic(ExitCode::BadInput, {"f.mlir:1:"}, [&] { import("f.mlir", "hello world"); });
+  std::string dynamic = text;
+  dynamic.insert(dynamic.find("return"), "%d = builtin.unrealized_conversion_cast to tensor<?xf32>\n    ");
+  expectDiagnostic(ExitCode::BadInput, {"g.mlir:", "tensor<?xf32>", "static shape"},
+                   [&] { import("g.mlir", dynamic); });
 }
 
 TEST_F(Import, MissingFilesAndFoldersAreIoErrors) {

@@ -250,7 +250,7 @@ TEST(Train, WrongLibraries) {
   options.library = folder.file("none");
   EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::Io);
   options.library = folder.file("");
-  EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::Usage);
+  EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::BadInput);
   folder.write("m.manifest.json", readText(std::string(HALFSTEP_FAKE_DIR) + "/fake.manifest.json"));
   EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::Io);
   options.library = folder.write("libm.so", "not a library");

@@ -1,4 +1,5 @@
 // halfstep check: every op and gradient of a model that is not supported, in one run.
+#include "tools/halfstep/Compiler.h"
 #include "tools/halfstep/ModelOptions.h"
 #include "tools/halfstep/Report.h"
 #include "tools/halfstep/Verbs.h"
@@ -19,7 +20,7 @@ struct CheckOptions {
 ExitCode runCheck(CheckOptions &options) {
   Recipe recipe = options.recipe.resolve();
   requireFile(options.model);
-  std::vector<std::string> missing = checkModel(compileRequest(options.model, "", recipe));
+  std::vector<std::string> missing = compiler().checkModel(compileRequest(options.model, "", recipe));
   for (const std::string &line : missing)
     std::printf("%s\n", oneLine(line).c_str());
   if (missing.empty()) {

@@ -1,4 +1,5 @@
 // halfstep compile: a model and a recipe in, a folder with a library out.
+#include "tools/halfstep/Compiler.h"
 #include "tools/halfstep/ModelOptions.h"
 #include "tools/halfstep/Report.h"
 #include "tools/halfstep/Verbs.h"
@@ -29,12 +30,12 @@ ExitCode runCompile(CompileOptions &options) {
   RecipeOptions::requireLoss(recipe, options.model);
   CompileRequest request = compileRequest(options.model, options.name, recipe);
   if (!options.emit.empty()) {
-    std::fputs(printStage(request, options.emit).c_str(), stdout);
+    std::fputs(compiler().printStage(request, options.emit).c_str(), stdout);
     return ExitCode::Ok;
   }
   request.outputDir = options.output.empty() ? request.name : options.output;
   request.progress = printProgress;
-  compileLibrary(request);
+  compiler().compileLibrary(request);
   std::printf("%s\n", oneLine(request.outputDir).c_str());
   return ExitCode::Ok;
 }

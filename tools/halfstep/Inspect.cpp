@@ -1,4 +1,5 @@
 // halfstep inspect: the IR of a model after a stage of the compiler.
+#include "tools/halfstep/Compiler.h"
 #include "tools/halfstep/ModelOptions.h"
 #include "tools/halfstep/Verbs.h"
 
@@ -31,11 +32,11 @@ ExitCode runInspect(InspectOptions &options) {
     throw Diagnostic(ExitCode::Usage, "--emit contradicts --after: give one of the two");
   const std::string &stage = emit ? options.emit : options.after;
   if (stage.empty())
-    throw Diagnostic(ExitCode::Usage, "a stage is required: --after " + quotedList(stageNames()));
+    throw Diagnostic(ExitCode::Usage, "a stage is required: --after " + quotedList(compiler().stageNames()));
   requireStage(stage, emit ? "--emit" : "--after");
   requireFile(options.model);
   RecipeOptions::requireLoss(recipe, options.model);
-  std::fputs(printStage(compileRequest(options.model, "", recipe), stage).c_str(), stdout);
+  std::fputs(compiler().printStage(compileRequest(options.model, "", recipe), stage).c_str(), stdout);
   return ExitCode::Ok;
 }
 

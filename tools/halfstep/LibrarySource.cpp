@@ -1,6 +1,7 @@
 // See LibrarySource.h.
 #include "tools/halfstep/LibrarySource.h"
 
+#include "tools/halfstep/Compiler.h"
 #include "tools/halfstep/ModelOptions.h"
 #include "tools/halfstep/Report.h"
 
@@ -31,7 +32,7 @@ LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &re
   request.outputDir = (source.folder->path() / request.name).string();
   request.hostOnly = true;
   printProgress("compiling " + model);
-  compileLibrary(request);
+  compiler().compileLibrary(request);
   source.library = request.outputDir;
   return source;
 }

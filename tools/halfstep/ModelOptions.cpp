@@ -1,7 +1,9 @@
 // See ModelOptions.h.
 #include "tools/halfstep/ModelOptions.h"
 
+#include "import/Mangle.h"
 #include "import/SpecReader.h"
+#include "tools/halfstep/Compiler.h"
 #include "tools/halfstep/Report.h"
 
 #include <algorithm>
@@ -57,7 +59,7 @@ CompileRequest compileRequest(const std::string &model, const std::string &name,
 }
 
 std::vector<std::string> emittableStages() {
-  std::vector<std::string> names = stageNames();
+  std::vector<std::string> names = compiler().stageNames();
   names.insert(names.end(), {"linalg", "gpu", "nvvm", "llvm", "ptx", "asm"});
   return names;
 }
