@@ -7,6 +7,8 @@ include(AddLLVM)
 include(AddMLIR)
 set(LLVM_RUNTIME_OUTPUT_INTDIR ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 set(LLVM_LIBRARY_OUTPUT_INTDIR ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+# Installed programs find libMLIR and libLLVM where they were linked from, which is not the loader's own folder.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 separate_arguments(HALFSTEP_LLVM_DEFINITIONS NATIVE_COMMAND ${LLVM_DEFINITIONS})
 add_definitions(${HALFSTEP_LLVM_DEFINITIONS})

@@ -17,7 +17,7 @@
 // Needs: final types of the forward graph (place-casts). Leaves: one train.gradient, in the parameter's type,
 // for each parameter that the loss depends on. Tests: tests/lit/passes/differentiate.mlir,
 // differentiate-errors.mlir.
-#include "passes/FusePrepare.h"
+#include "passes/EraseDead.h"
 #include "passes/Passes.h"
 
 #include "dialect/amp/AmpDialect.h"

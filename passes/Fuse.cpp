@@ -13,6 +13,7 @@
 // Needs: a step in its final types (masters). Leaves: functions that hold train.kernel, train.read,
 // train.scalar, nn.reshape (which shares memory) and the return, and nothing else; each value that a function
 // returns, and each gradient, is the result of a kernel. Test: tests/lit/passes/fuse.mlir.
+#include "passes/EraseDead.h"
 #include "passes/FuseClusters.h"
 #include "passes/FusePrepare.h"
 #include "passes/Passes.h"

@@ -2,14 +2,13 @@
 #include "passes/FusePrepare.h"
 
 #include "passes/ArenaOffsets.h"
+#include "passes/EraseDead.h"
 #include "passes/FuseClusters.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/nn/NNDialect.h"
 #include "dialect/train/TrainDialect.h"
 
-#include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -131,12 +130,6 @@ static void storeReturned(Operation *terminator) {
   for (OpOperand &operand : terminator->getOpOperands())
     if (!isStored(operand.get()))
       operand.set(copyOf(operand.get(), terminator));
-}
-
-void eraseDead(func::FuncOp function) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-    if (isOpTriviallyDead(&op))
-      op.erase();
 }
 
 template <typename Op>

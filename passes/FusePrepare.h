@@ -11,9 +11,6 @@ namespace halfstep {
 /// serve - and inserts nn.copy where a value needs memory that nothing else in the function would give it.
 void prepareForFusion(mlir::func::FuncOp function);
 
-/// Erases ops without effect whose results nobody uses.
-void eraseDead(mlir::func::FuncOp function);
-
 } // namespace halfstep
 
 #endif // HALFSTEP_PASSES_FUSEPREPARE_H

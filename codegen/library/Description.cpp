@@ -61,6 +61,9 @@ void checkSignatures(ModuleOp imported, const std::string &file) {
     if (!holds)
       throw Diagnostic(ExitCode::BadInput, file + ": " + what);
   };
+  for (StringRef name : {train::kTrainStep, train::kEvalStep, train::kForward})
+    require(functionOf(imported, name).getBody().hasOneBlock(),
+            "@train_step, @eval_step and @forward must have a body of one block");
   FunctionType train = functionOf(imported, train::kTrainStep).getFunctionType();
   FunctionType eval = functionOf(imported, train::kEvalStep).getFunctionType();
   FunctionType forward = functionOf(imported, train::kForward).getFunctionType();
@@ -84,6 +87,31 @@ void checkSignatures(ModuleOp imported, const std::string &file) {
                 tensor.getDimSize(0) == cast<RankedTensorType>(forward.getInput(0)).getDimSize(0),
             "each result of @forward must be a tensor of static shape that begins with the batch");
   }
+}
+
+void checkSizes(ModuleOp imported, const std::string &file) {
+  // No machine addresses more; below it, no sum of sizes that later stages form can overflow.
+  constexpr int64_t mostBytes = int64_t(1) << 46;
+  int64_t left = mostBytes;
+  auto take = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !tensor.hasStaticShape() || llvm::is_contained(tensor.getShape(), 0))
+      return;
+    int64_t bytes = std::max(1u, tensor.getElementTypeBitWidth() / 8);
+    for (int64_t extent : tensor.getShape()) {
+      if (extent > mostBytes / bytes)
+        throw Diagnostic(ExitCode::Memory, file + ": a tensor of the step is larger than 64 TiB");
+      bytes *= extent;
+    }
+    left -= std::min(left, bytes);
+  };
+  imported.walk([&](Operation *op) {
+    llvm::for_each(op->getResultTypes(), take);
+    if (auto param = dyn_cast<train::ParamOp>(op))
+      take(param.getTensorType());
+  });
+  if (left == 0)
+    throw Diagnostic(ExitCode::Memory, file + ": the tensors of the step are larger than 64 TiB together");
 }
 
 //===----------------------------------------------------------------------===//
@@ -176,6 +204,9 @@ LibraryDescription describe(ModuleOp planned, const Recipe &recipe, const std::s
   library.recipeSha256 = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(library.recipeText)),
                                      /*LowerCase=*/true);
   library.stateBytes = moduleBytes(planned, kStateBytesAttr);
+  library.seed = library.recipe.seed;
+  if (auto seed = planned->getAttrOfType<IntegerAttr>(kModelSeedAttr); seed && library.seed == 0)
+    library.seed = uint64_t(seed.getInt());
   describeTensors(planned, library);
   for (auto param : planned.getOps<train::ParamOp>()) {
     library.params.push_back(parameter(param));

@@ -52,6 +52,7 @@ struct LibraryDescription {
   Recipe recipe;
   std::string recipeText, recipeSha256;
   int64_t stateBytes = 0, arenaBytes = 0, scratchBytes = 0;
+  uint64_t seed = 0; ///< the recipe's, else the model file's
   std::vector<ParamDescription> params;
   std::vector<TensorDescription> inputs, targets, outputs;
   std::vector<VariantDescription> variants; ///< the first is the default batch
@@ -63,6 +64,9 @@ struct LibraryDescription {
 /// BadInput unless the three functions of an imported module agree: @train_step and @eval_step take the
 /// inputs of @forward and then the targets, @eval_step returns the loss and the outputs of @forward.
 void checkSignatures(mlir::ModuleOp imported, const std::string &file);
+
+/// Memory when the tensors of an imported module are so large that their sizes could overflow.
+void checkSizes(mlir::ModuleOp imported, const std::string &file);
 
 /// Describes the library of a module after plan-memory for the recipe's batch, without variants and levels.
 LibraryDescription describe(mlir::ModuleOp planned, const Recipe &recipe, const std::string &name);

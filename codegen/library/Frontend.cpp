@@ -6,7 +6,6 @@
 #include "codegen/cuda/Ptx.h"
 #include "codegen/library/Description.h"
 #include "import/Import.h"
-#include "import/Import.h"
 #include "passes/Pipeline.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,10 +34,13 @@ static std::string placeOf(Location loc) {
   return place;
 }
 
-ErrorCollector::ErrorCollector(MLIRContext &context)
-    : handler(&context, [this](mlir::Diagnostic &diagnostic) {
+ErrorCollector::ErrorCollector(MLIRContext &context, const NoteSink &note)
+    : note(note), handler(&context, [this](mlir::Diagnostic &diagnostic) {
+        std::string line = placeOf(diagnostic.getLocation()) + diagnostic.str();
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-          errors.push_back(placeOf(diagnostic.getLocation()) + diagnostic.str());
+          errors.push_back(line);
+        else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+          this->note(line);
         return success();
       }) {}
 
@@ -63,11 +65,12 @@ Frontend::Frontend(const CompileRequest &request)
 OwningOpRef<ModuleOp> Frontend::import(int64_t batch) {
   OwningOpRef<ModuleOp> module = importModel(mlirContext, request.model, request.recipe, batch, request.note);
   checkSignatures(*module, request.model);
+  checkSizes(*module, request.model);
   return module;
 }
 
 void Frontend::run(ModuleOp module, const std::string &stage) {
-  ErrorCollector errors(mlirContext);
+  ErrorCollector errors(mlirContext, request.note);
   if (failed(runPipeline(module, stage, /*verifyEach=*/true)))
     errors.raise("the passes up to '" + stage + "' failed");
 }
@@ -89,7 +92,7 @@ std::vector<hs_primitive_desc> Frontend::choosePrimitivesOf(ModuleOp planned) {
 
 OwningOpRef<ModuleOp> Frontend::emit(ModuleOp planned, const CpuLevel &level, const std::string &prefix,
                                      const ArenaPlan &arena, bool lower) {
-  ErrorCollector errors(mlirContext);
+  ErrorCollector errors(mlirContext, request.note);
   OwningOpRef<ModuleOp> module = emitCpuModule(planned, level, prefix, arena);
   if (!module)
     errors.raise("no code can be made for " + level.name.str());
@@ -99,7 +102,7 @@ OwningOpRef<ModuleOp> Frontend::emit(ModuleOp planned, const CpuLevel &level, co
 }
 
 std::string Frontend::emitPtxOf(ModuleOp planned) {
-  ErrorCollector errors(mlirContext);
+  ErrorCollector errors(mlirContext, request.note);
   FailureOr<std::string> text = emitPtx(planned);
   if (failed(text))
     errors.raise("no PTX can be made of the kernels", ExitCode::Internal);

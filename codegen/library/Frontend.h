@@ -13,10 +13,10 @@
 
 namespace halfstep {
 
-/// Collects MLIR's errors of a context for as long as it lives.
+/// Collects MLIR's errors of a context for as long as it lives; warnings go to `note`.
 class ErrorCollector {
 public:
-  explicit ErrorCollector(mlir::MLIRContext &context);
+  ErrorCollector(mlir::MLIRContext &context, const NoteSink &note);
 
   /// "file:line:column: 'name': message" each, in the order of their report.
   const std::vector<std::string> &lines() const { return errors; }
@@ -27,6 +27,7 @@ public:
 
 private:
   std::vector<std::string> errors;
+  const NoteSink &note;
   mlir::ScopedDiagnosticHandler handler;
 };
 

@@ -66,6 +66,7 @@ private:
     model.growth = 2.0f;
     model.backoff = 0.5f;
     model.growth_interval = 2000;
+    model.seed = library.seed;
   }
 
   Constant *named(StringRef name) {

@@ -7,8 +7,6 @@
 #include "passes/ArenaOffsets.h"
 #include "passes/Pipeline.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-
 using namespace mlir;
 
 namespace halfstep {
@@ -46,13 +44,8 @@ static std::string printForm(Frontend &frontend, ModuleOp planned, const Compile
                            scratchBytesOf(planned, level)};
   const std::string prefix = symbolPrefix(request.recipe.batch, level.name);
   OwningOpRef<ModuleOp> code = frontend.emit(planned, level, prefix, arena, /*lower=*/form != "linalg");
-  if (form == "linalg") {
-    // Step functions are in the LLVM dialect from the start: they are not what this form is about.
-    for (Operation &op : llvm::make_early_inc_range(*code->getBody()))
-      if (!isa<func::FuncOp>(op))
-        op.erase();
+  if (form == "linalg")
     return textOf(*code);
-  }
   Backend backend(request.name);
   backend.add(*code);
   backend.optimize(stepNames(prefix));
@@ -88,10 +81,12 @@ static std::vector<std::string> splitOps(const std::string &message) {
   const std::string head = message.substr(0, at) + "unsupported op ";
   std::vector<std::string> lines;
   int depth = 0;
+  bool quoted = false;
   std::string line;
   for (size_t i = at + marker.size(); i < message.size(); ++i) {
+    quoted ^= message[i] == '\'';
     depth += (message[i] == '(') - (message[i] == ')');
-    if (depth == 0 && message.compare(i, 2, ", ") == 0) {
+    if (!quoted && depth == 0 && message.compare(i, 2, ", ") == 0) {
       lines.push_back(head + line);
       line.clear();
       ++i;
@@ -114,7 +109,7 @@ std::vector<std::string> checkModel(const CompileRequest &request) {
     return splitOps(diagnostic.what());
   }
   const CpuLevel &level = cpuLevels().back();
-  ErrorCollector errors(frontend.context());
+  ErrorCollector errors(frontend.context(), request.note);
   if (failed(runPipeline(*module, "plan-memory", /*verifyEach=*/true)) ||
       !emitCpuModule(*module, level, "check", {0, scratchBytesOf(*module, level)}))
     if (errors.lines().empty())

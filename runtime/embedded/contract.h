@@ -117,6 +117,7 @@ typedef struct hs_model {
   float loss_scale;                /* initial, or static; 1 without scaling */
   float growth, backoff;
   int32_t growth_interval;
+  uint64_t seed;                         /* of the initial values and dropout, unless hs_config has one */
   const hs_primitive_ops *primitive_ops; /* &hs_onednn_primitive_ops, or NULL without primitives */
 } hs_model;
 

@@ -65,7 +65,7 @@ static void set_fields(hs_instance *instance, const hs_config *config) {
                                                 : HS_NONFINITE_STOP;
   instance->variant = &model->variants[0];
   instance->lr = model->lr;
-  instance->seed = config->seed;
+  instance->seed = config->seed ? config->seed : model->seed;
   instance->scaler_config.struct_size = sizeof instance->scaler_config;
   instance->scaler_config.growth = model->growth;
   instance->scaler_config.backoff = model->backoff;

@@ -1,8 +1,6 @@
 // Kernels of one op, run every way in which the runtime may run them.
 #include "OpKernel.h"
 
-#include "llvm/Support/FormatVariadic.h"
-
 #include <cfloat>
 #include <cmath>
 
@@ -50,27 +48,43 @@ std::string OpKernel::module() const {
          "\n  }\n  return\n}\n";
 }
 
-void runAtAllLevels(const OpKernel &kernel, const std::function<void(Buffers &)> &fill,
-                    const std::function<void(const Buffers &)> &check) {
-  runAtAllLevels(kernel.module(), fill, check);
+static void runAllWays(const JitKernel &code, const std::function<void(Buffers &)> &fill,
+                       const std::function<void(const Buffers &)> &check) {
+  Buffers whole = code.makeBuffers(), cut = code.makeBuffers();
+  fill(whole);
+  fill(cut);
+  code.run(whole);
+  code.run(cut, 1);
+  for (size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_TRUE(whole[i].sameBits(cut[i])) << "operand " << i << " depends on how the items are cut";
+    EXPECT_TRUE(whole[i].guardsIntact() && cut[i].guardsIntact()) << "operand " << i;
+  }
+  check(whole);
+}
+
+static void runFillings(const std::string &module, llvm::ArrayRef<std::function<void(Buffers &)>> fills,
+                        const std::function<void(const Buffers &)> &check) {
+  for (const CpuLevel *level : hostLevels()) {
+    SCOPED_TRACE(module + level->name.str());
+    JitKernel code(module, *level);
+    for (const auto &fill : fills)
+      runAllWays(code, fill, check);
+  }
 }
 
 void runAtAllLevels(const std::string &module, const std::function<void(Buffers &)> &fill,
                     const std::function<void(const Buffers &)> &check) {
-  for (const CpuLevel *level : hostLevels()) {
-    SCOPED_TRACE(module + level->name.str());
-    JitKernel code(module, *level);
-    Buffers whole = code.makeBuffers(), cut = code.makeBuffers();
-    fill(whole);
-    fill(cut);
-    code.run(whole);
-    code.run(cut, 1);
-    for (size_t i = 0; i < whole.size(); ++i) {
-      EXPECT_TRUE(whole[i].sameBits(cut[i])) << "operand " << i << " depends on how the items are cut";
-      EXPECT_TRUE(whole[i].guardsIntact() && cut[i].guardsIntact()) << "operand " << i;
-    }
-    check(whole);
-  }
+  runFillings(module, fill, check);
+}
+
+void runAtAllLevels(const OpKernel &kernel, const std::function<void(Buffers &)> &fill,
+                    const std::function<void(const Buffers &)> &check) {
+  runFillings(kernel.module(), fill, check);
+}
+
+void runAtAllLevels(const OpKernel &kernel, const std::vector<std::function<void(Buffers &)>> &fills,
+                    const std::function<void(const Buffers &)> &check) {
+  runFillings(kernel.module(), fills, check);
 }
 
 static bool computesInDouble(const OpKernel &kernel) {

@@ -26,6 +26,9 @@ using Buffers = std::vector<Buffer>;
 /// range and item by item, with the same bits, never outside the buffers. Then calls `check`.
 void runAtAllLevels(const OpKernel &kernel, const std::function<void(Buffers &)> &fill,
                     const std::function<void(const Buffers &)> &check);
+/// The same for several fillings, compiling once a level.
+void runAtAllLevels(const OpKernel &kernel, const std::vector<std::function<void(Buffers &)>> &fills,
+                    const std::function<void(const Buffers &)> &check);
 /// The same for the kernel in a module's text.
 void runAtAllLevels(const std::string &module, const std::function<void(Buffers &)> &fill,
                     const std::function<void(const Buffers &)> &check);

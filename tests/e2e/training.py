@@ -99,8 +99,8 @@ class Training(unittest.TestCase):
         whole = self.train(self.stateful, "--steps", "15", "--checkpoint", self.path(".whole"), "--seed", "5", log="a")
         for steps in ("8", "14", "15"):
             resume = ["--resume", self.path(".parts")] if steps != "8" else []
-            parts = self.train(self.stateful, "--steps", steps, "--checkpoint", self.path(".parts"), "--seed", "5", *resume,
-                               "--threads", "2", log="b")
+            parts = self.train(self.stateful, "--steps", steps, "--checkpoint", self.path(".parts"), "--seed", "5",
+                               "--threads", "2", *resume, log="b")
         self.assertEqual(digits_of(parts), digits_of(whole))
         self.assertEqual([line["step"] for line in parts], list(range(1, 16)))
         files = [self.path(run) / "step-15.safetensors" for run in (".whole", ".parts")]

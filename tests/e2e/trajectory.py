@@ -100,13 +100,20 @@ class Case:
         self.check_losses(where, mode, losses)
         self.check_final(where, mode, final)
 
+    def check_dependencies(self, library, contractions):
+        """A library must hold the kernels that were asked for, so that both kinds are really tested."""
+        depends = json.loads((library / "model.manifest.json").read_text())["depends"]
+        if ("libdnnl.so.3" in depends) != (contractions == "onednn"):
+            self.report(library.name, "depends on %s" % depends)
+
     def run_mode(self, mode):
         compiled, runs = split_arguments(self.reference["arguments"])
         for contractions in CONTRACTIONS[mode]:
             name = "%s-%s" % (mode, contractions)
             try:
-                library = self.tool.compile(self.folder / "model.json", self.work / name, *compiled, "--precision", mode,
-                                            "--cpu-gemm", contractions)
+                library = self.tool.compile(self.folder / "model.json", self.work / name, *compiled,
+                                            "--precision", mode, "--cpu-gemm", contractions)
+                self.check_dependencies(library, contractions)
                 one, two = (self.run_library(library, runs, mode, threads) for threads in (1, 2))
             except Failure as failure:
                 self.report(name, str(failure))

@@ -165,6 +165,7 @@ static const hs_variant_desc variants[] = {
    2,                                                                                                        \
    0.5f,                                                                                                     \
    3,                                                                                                        \
+   0,                                                                                                        \
    NULL}
 
 const hs_model fake_model = FAKE_MODEL(0, 1);

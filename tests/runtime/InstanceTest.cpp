@@ -29,6 +29,17 @@ TEST(Instance, NullConfigMeansDefaults) {
   hs_instance_destroy(nullptr);
 }
 
+TEST(Instance, TheModelsSeedServesWhereTheConfigHasNone) {
+  hs_model model = fake_model;
+  model.seed = 7;
+  hs_config config = HS_CONFIG_INIT;
+  config.seed = 7;
+  EXPECT_EQ(param<float>(makeInstance(model), 0), param<float>(makeInstance(fake_model, config), 0));
+  EXPECT_NE(param<float>(makeInstance(model), 0), param<float>(makeInstance(fake_model), 0));
+  config.seed = 8;
+  EXPECT_EQ(param<float>(makeInstance(model, config), 0), param<float>(makeInstance(fake_model, config), 0));
+}
+
 TEST(Instance, BadConfigsAreRefusedWithAMessage) {
   EXPECT_EQ(hs_instance_create(&fake_model, nullptr, nullptr), HS_ERROR_USAGE);
   hs_config config = HS_CONFIG_INIT;

@@ -76,7 +76,7 @@ typedef struct hs_config {
   hs_parallel_for_fn parallel_for; /* NULL: a pool of its own */
   void *parallel_user;
   const hs_allocator *allocator; /* NULL: the C library's */
-  uint64_t seed;                 /* initial weights and dropout */
+  uint64_t seed;                 /* initial weights and dropout; 0: the library's */
   int32_t on_nonfinite;          /* hs_on_nonfinite */
   char *error; /* error_bytes of the caller's, for the message when ID_create fails, or NULL */
   size_t error_bytes;
