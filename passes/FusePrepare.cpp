@@ -9,7 +9,6 @@
 #include "dialect/nn/NNDialect.h"
 #include "dialect/train/TrainDialect.h"
 
-
 using namespace mlir;
 
 namespace halfstep {

@@ -57,11 +57,6 @@ Value SliceBuilder::toFloat(Value indexValue) {
   return arith::SIToFPOp::create(*this, compute, toI32(indexValue));
 }
 
-Value SliceBuilder::quotientUp(Value value, int64_t by) {
-  Value positive = larger(value, index(0));
-  return by == 1 ? positive : quotient(plus(positive, by - 1), by);
-}
-
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//

@@ -41,8 +41,6 @@ public:
   Value toI32(Value indexValue);
   /// An index below 2^31.
   Value toFloat(Value indexValue);
-  /// value / by, rounded up; 0 for a negative value.
-  Value quotientUp(Value value, int64_t by);
 
   /// Element of a flat buffer in compute type.
   Value load(Value flatBuffer, Value at);

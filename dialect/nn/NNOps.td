@@ -334,7 +334,8 @@ def NN_BatchNormStatsOp : NN_Op<"batch_norm_stats"> {
   let summary = "statistics of batch normalisation";
   let description = [{
     The last four results of `nn.batch_norm`; `fuse` splits that op into this one and `nn.batch_norm_apply`. The
-    variance is taken about the mean in a second pass over the data.
+    variance is taken about the mean in a second pass over the data. A channel of a single element has variance 0, the
+    unbiased one too (PyTorch refuses to train it).
 
     ```mlir
     %m, %r, %nm, %nv = nn.batch_norm_stats %x, %rm, %rv {eps = 1.0e-05 : f64, momentum = 0.1 : f64}
