@@ -129,6 +129,10 @@ constexpr std::string_view reserved[] = {"alignas",
                                          "xor",
                                          "xor_eq"};
 
+/// What POSIX, C11 and the C library's RPC make and end: timer_create, sem_destroy, mtx_destroy.
+constexpr std::string_view systemObjects[] = {"aio", "auth", "authunix", "clnt", "cnd",   "mq",  "mtx",
+                                              "sem", "svc",  "svcudp",   "thrd", "timer", "tss", "xdr"};
+
 bool plain(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 /// True when `body` may not stand as it is: it begins with no letter, is a reserved word, or is the project's
@@ -137,6 +141,10 @@ bool needsPrefix(std::string_view body) {
   if (body.empty() || !std::isalpha(static_cast<unsigned char>(body.front())))
     return true;
   if (body.starts_with("hs_") || body.starts_with("HS_") || body.ends_with("_t"))
+    return true;
+  // With _create or _destroy behind it, such a name is a function of the C library.
+  if (body.starts_with("pthread_") || body.starts_with("posix_") ||
+      std::find(std::begin(systemObjects), std::end(systemObjects), body) != std::end(systemObjects))
     return true;
   return std::find(std::begin(reserved), std::end(reserved), body) != std::end(reserved);
 }

@@ -45,6 +45,12 @@ bool isIdentifier(const std::string &text) {
 }
 
 /// All names of up to six letters from an alphabet that exercises every rule, and names around the prefix.
+TEST(Mangle, FunctionsOfTheCLibraryAreNotRedefined) {
+  for (const char *name : {"timer", "sem", "mtx", "pthread_mutex", "posix_spawnattr"})
+    EXPECT_EQ(mangleIdentifier(name), std::string("n_x_") + name);
+  EXPECT_EQ(mangleIdentifier("timers"), "timers");
+}
+
 TEST(Mangle, InjectiveOverAllShortNames) {
   const std::string alphabet = "_xn25f.";
   std::map<std::string, std::string> seen;
