@@ -2,6 +2,7 @@
 // data: whoever adds one adds a line here.
 #include "import/PrecisionTable.h"
 
+#include "import/ScalerReader.h"
 #include "import/SpecReader.h"
 
 #include <algorithm>
@@ -20,9 +21,9 @@ constexpr PrecisionRow table[] = {
     {"bf16-true", PrecisionMode::Uniform, "bf16", "bf16", false, false},
     {"16-true", PrecisionMode::Uniform, "f16", "f16", false, false},
     {"bf16-mixed", PrecisionMode::Mixed, "f32", "bf16", false, true},
-    {"16-mixed", PrecisionMode::Mixed, "f32", "f16", true, false},
-    {"O0", PrecisionMode::Converted, "f32", "f32", false, false},
-    {"O1", PrecisionMode::Patched, "f32", "f16", true, false},
+    {"16-mixed", PrecisionMode::Mixed, "f32", "f16", true, true},
+    {"O0", PrecisionMode::Converted, "f32", "f32", false, true},
+    {"O1", PrecisionMode::Patched, "f32", "f16", true, true},
     {"O2", PrecisionMode::Converted, "f16", "f16", true, false},
     {"O3", PrecisionMode::Converted, "f16", "f16", false, false},
 };
@@ -123,7 +124,7 @@ private:
   void applyHalf();
   void applyTypes();
   void applyLossScale();
-  void checkScaler();
+  void applyScaler();
   void applyMasters();
   void applyNorms();
   void applyChoices();
@@ -226,61 +227,67 @@ void Resolver::applyTypes() {
     later("a policy of its own (params, compute, output other than those of '" + spec.name + "')");
 }
 
-void Resolver::applyLossScale() {
-  // Apex's default for a scaler's start, and torch's.
-  constexpr double initialScale = 65536;
-  spec.lossScale = spec.scaler ? initialScale : 1;
-  checkScaler();
-  if (!reader.has("loss_scale"))
-    return;
-  const json &value = reader.at("loss_scale");
+/// A loss scale as a number; 0 when `value` is none that f32 can hold.
+double staticScale(const json &value) {
   double scale = 0;
-  bool dynamic = value.is_string() && value.get<std::string>() == "dynamic";
   if (value.is_number()) {
     scale = value.get<double>();
-  } else if (value.is_string() && !dynamic) {
+  } else if (value.is_string()) {
     const std::string text = value.get<std::string>();
     char *end = nullptr;
     scale = std::strtod(text.c_str(), &end);
     if (end == text.c_str() || *end)
       scale = 0;
   }
-  if (!dynamic && !(scale > 0 && std::isfinite(scale)))
-    reader.expected("loss_scale", "'dynamic' or a number > 0");
-  bool needless = row->mode == PrecisionMode::Uniform || spec.compute == "bf16";
-  if (needless && (dynamic || scale != 1))
-    contradiction("loss_scale", row->mode == PrecisionMode::Uniform
-                                    ? "-true modes take no loss scale"
-                                    : "bf16 has the range of f32 and takes no loss scale");
-  spec.scaler = dynamic;
-  spec.lossScale = dynamic ? initialScale : scale;
+  return float(scale) > 0 && std::isfinite(float(scale)) ? scale : 0;
 }
 
-void Resolver::checkScaler() {
+void Resolver::applyLossScale() {
+  double scale = 1;
+  if (reader.has("loss_scale")) {
+    const json &value = reader.at("loss_scale");
+    spec.scaler = value.is_string() && value.get<std::string>() == "dynamic";
+    scale = spec.scaler ? 1 : staticScale(value);
+    if (scale == 0)
+      reader.expected("loss_scale", "'dynamic' or a number > 0 that f32 can hold");
+    bool needless = row->mode == PrecisionMode::Uniform || spec.compute == "bf16";
+    if (needless && (spec.scaler || scale != 1))
+      contradiction("loss_scale", row->mode == PrecisionMode::Uniform
+                                      ? "-true modes take no loss scale"
+                                      : "bf16 has the range of f32 and takes no loss scale");
+  }
+  applyScaler();
+  spec.lossScale = spec.scaler ? spec.scaling.init : scale;
+}
+
+void Resolver::applyScaler() {
+  // The levels are Apex's, and so is their scaler.
+  const std::string preset = isLevel() ? "apex" : "torch";
+  if (spec.scaler)
+    spec.scaling = scalerPreset(preset);
   if (!reader.has("scaler"))
     return;
-  SpecReader scaler = reader.child("scaler");
-  scaler.allowOnly({"preset", "init", "growth", "backoff", "interval", "hysteresis", "min", "max"});
-  std::string preset = "torch";
-  scaler.choice("preset", preset, {"torch", "apex", "deepspeed", "megatron"});
-  double number = 1;
-  for (const char *key : {"init", "growth", "backoff", "min", "max"})
-    scaler.number(key, number);
-  int64_t count = 1;
-  for (const char *key : {"interval", "hysteresis"}) {
-    scaler.integer(key, count);
-    if (count < 1)
-      scaler.expected(key, "an integer >= 1");
-  }
+  std::string unavailable;
+  spec.scaling = readScaler(reader.child("scaler"), preset, unavailable);
   if (row->mode == PrecisionMode::Uniform)
     contradiction("scaler", "-true modes take no scaler; use '16-mixed' or remove it");
   if (spec.compute == "bf16")
     contradiction("scaler", "bf16 has the range of f32 and takes no scaler; use '16-mixed' or remove it");
-  later("a scaler");
+  if (!spec.scaler && reader.has("loss_scale"))
+    reader.fail(ExitCode::BadInput, "scaler",
+                "scaler contradicts loss_scale " + reader.at("loss_scale").dump() +
+                    ": it moves a 'dynamic' loss scale; remove one of the two");
+  if (!spec.scaler)
+    contradiction("scaler", "its loss scale is static; add loss_scale 'dynamic' or remove it");
+  if (!unavailable.empty())
+    later(unavailable);
 }
 
 void Resolver::applyMasters() {
-  std::string masters = row->mode == PrecisionMode::Uniform ? "none" : "separate", update = "nearest";
+  bool wide = spec.params == "f32" || spec.params == "f64";
+  // Weights that are not narrowed have no masters.
+  bool own = wide && (row->mode == PrecisionMode::Uniform || row->mode == PrecisionMode::Converted);
+  std::string masters = own || row->mode == PrecisionMode::Uniform ? "none" : "separate", update = "nearest";
   const std::string ownMasters = masters;
   bool masterWeights = false;
   reader.choice("masters", masters, {"separate", "split", "none"});
@@ -295,9 +302,10 @@ void Resolver::applyMasters() {
     contradiction("masters", "split masters are bf16 weights with the missing 16 bits of f32 beside them");
   if (reader.has("masters") && row->mode == PrecisionMode::Patched)
     contradiction("masters", "O1 keeps its weights in f32, so there is nothing to be the master of");
-  bool wide = spec.params == "f32" || spec.params == "f64";
-  if (row->mode == PrecisionMode::Uniform && wide && masters != "none")
+  if (own && masters != "none")
     contradiction("masters", "its weights are " + spec.params + " already");
+  if (masterWeights && own)
+    later("master_weights with the f32 weights of '" + spec.name + "'");
   if (masters != ownMasters)
     later("masters '" + masters + "' with '" + spec.name + "'");
   if (update == "stochastic")
@@ -369,6 +377,14 @@ json precisionToJson(const PrecisionSpec &spec) {
   json object = {{"precision", spec.name}, {"rounding", spec.rounding}};
   if (spec.casts)
     object["lists"] = spec.lists;
+  if (spec.name.starts_with("O") && spec.compute == "bf16")
+    object["half"] = "bf16";
+  if (spec.scaler) {
+    object["loss_scale"] = "dynamic";
+    object["scaler"] = scalerToJson(spec.scaling);
+  } else if (spec.lossScale != 1 || spec.compute == "f16") {
+    object["loss_scale"] = spec.lossScale;
+  }
   return object;
 }
 

@@ -28,6 +28,19 @@ struct OptimizerSpec {
   double eps = 1e-8;
 };
 
+/// How a dynamic loss scale moves. The defaults are those of torch.amp.GradScaler.
+struct ScalerSpec {
+  std::string preset = "torch"; ///< torch, apex
+  double init = 65536;
+  double growth = 2;       ///< factor after `interval` steps without an overflow
+  double backoff = 0.5;    ///< factor after a step with one
+  int64_t interval = 2000; ///< in [1, 2^31)
+  /// Under it the trainer gives up; presets other than torch also hold the scale there. Absent: the trainer's
+  /// own least scale, and no bound in the library.
+  std::optional<double> min;
+  std::optional<double> max; ///< growth stops here
+};
+
 /// A row of the precision table (import/PrecisionTable.cpp) after overrides. Type names: f64 f32 bf16 f16.
 struct PrecisionSpec {
   std::string name = "32-true";   ///< canonical: "bf16-mixed", never "bf16"
@@ -38,6 +51,7 @@ struct PrecisionSpec {
   std::string rounding = "fused"; ///< fused, eager
   bool scaler = false;            ///< dynamic loss scale
   double lossScale = 1;           ///< initial or static
+  ScalerSpec scaling;             ///< how a dynamic loss scale moves
   std::vector<std::string> notes; ///< to be printed once: "'bf16' means 'bf16-mixed'"
 };
 

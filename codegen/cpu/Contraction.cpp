@@ -50,6 +50,9 @@ static bool shouldPackRows(const Product &p) {
   bool aliasing = rowBytes % aliasingBytes == 0 && spec.m > 4;
   if (p.form.pairs())
     return spec.transposeA || (aliasing && p.tiles.columnPanels() > 2);
+  // Converting a scalar takes as long as converting a vector, so rows that are read once are packed, too.
+  if (spec.type.isF16())
+    return true;
   if (p.tiles.columnPanels() == 1)
     return false;
   if (spec.type != p.form.compute)
@@ -201,8 +204,8 @@ struct Emitter {
 LogicalResult emitContraction(OpBuilder &builder, Location loc, const ContractionSpec &spec,
                               const CpuLevel &level, Value a, Value b, Value bias, Value c, Value lo,
                               Value hi, Value scratch) {
-  if (!spec.type.isF32() && !spec.type.isF64() && !spec.type.isBF16())
-    return emitError(loc) << "contraction of " << spec.type << ": expected f32, f64 or bf16";
+  if (!isProductType(spec.type))
+    return emitError(loc) << "contraction of " << spec.type << ": expected f32, f64, bf16 or f16";
   Product product = planProduct(spec, level);
   ContractionBuilder cb(builder, loc, level, product.form);
   Emitter emitter{cb, product, cb.flat(a), cb.flat(b), bias ? cb.flat(bias) : Value(), cb.flat(c), {}, {}};

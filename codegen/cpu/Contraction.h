@@ -17,12 +17,13 @@ namespace halfstep {
 ///   c     batch x m x n
 ///
 /// Accumulation is in f32 (f64 for f64), one rounding to nearest-even at the store. The order of summation
-/// does not depend on how the work items are split, only on the spec and the level. Levels with bf16 dot
-/// products read, sum and store denormal values as zero where these instructions do.
+/// does not depend on how the work items are split, only on the spec and the level. f16 keeps its denormal
+/// values; levels with bf16 dot products read, sum and store those of bf16 as zero where these instructions
+/// do.
 struct ContractionSpec {
   int64_t batch = 1, m = 1, n = 1, k = 1;
-  /// Element type of a and b: f32, f64 or bf16. Bias and c are of this type too, or one is f32 and the other
-  /// bf16 beside either.
+  /// Element type of a and b: f32, f64, bf16 or f16. Beside f64, bias and c are f64; beside the others, each
+  /// is f32, bf16 or f16.
   mlir::Type type;
   bool transposeA = false, transposeB = false;
   bool hasBias = false;

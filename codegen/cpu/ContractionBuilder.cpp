@@ -12,6 +12,8 @@ using namespace mlir;
 
 namespace halfstep {
 
+bool isProductType(Type type) { return type.isF32() || type.isF64() || type.isBF16() || type.isF16(); }
+
 ElementForm elementForm(Type storage, const CpuLevel &level, bool usePairs) {
   ElementForm form;
   form.storage = storage;
@@ -102,7 +104,7 @@ static void forEachPiece(int64_t count, function_ref<void(int64_t at, int64_t le
 }
 
 /// LLVM handles single bf16 elements of a vector through float calls on levels without the type, so bf16 is
-/// bits (i16) wherever it is in a register.
+/// bits (i16) wherever it is in a register. All levels have conversions of f16.
 static Type registerType(Type element) {
   return element.isBF16() ? Type(IntegerType::get(element.getContext(), 16)) : element;
 }
@@ -198,6 +200,8 @@ Value ContractionBuilder::widen(Value stored) {
   Type type = stored.getType();
   if (getElementTypeOrSelf(type) == form.compute)
     return stored;
+  if (getElementTypeOrSelf(type).isF16())
+    return arith::ExtFOp::create(*this, withElement(type, form.compute), stored);
   Value bits = arith::ShLIOp::create(*this, extended(stored), splat(*this, type, 16));
   return arith::BitcastOp::create(*this, withElement(type, form.compute), bits);
 }
@@ -206,6 +210,8 @@ Value ContractionBuilder::round(Value computed, Value flatBuffer) {
   Type element = cast<MemRefType>(flatBuffer.getType()).getElementType();
   if (element == form.compute)
     return computed;
+  if (element.isF16())
+    return arith::TruncFOp::create(*this, withElement(computed.getType(), element), computed);
   if (level.bf16Dot)
     return vector::BitCastOp::create(
         *this, vectorOf(getI16Type()),

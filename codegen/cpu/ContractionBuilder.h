@@ -12,7 +12,7 @@ namespace halfstep {
 
 /// How the elements of a product are stored, computed and laid out in packed panels.
 struct ElementForm {
-  mlir::Type storage; ///< f32, f64 or bf16
+  mlir::Type storage; ///< f32, f64, bf16 or f16
   mlir::Type compute; ///< f32, or f64 for f64
   mlir::Type panel;   ///< element of a packed panel: compute, or i32 holding two bf16 of consecutive depths
   int64_t lanes = 1;  ///< compute elements a vector register
@@ -22,6 +22,9 @@ struct ElementForm {
   int64_t steps(int64_t depth) const { return (depth + depthPerStep - 1) / depthPerStep; }
   int64_t panelBytes() const { return panel.getIntOrFloatBitWidth() / 8; }
 };
+
+/// True for the element types that products are emitted for: f32, f64, bf16 and f16.
+bool isProductType(mlir::Type type);
 
 /// The form of products in `storage` at `level`; `usePairs` asks for bf16 dot products where there are any.
 ElementForm elementForm(mlir::Type storage, const CpuLevel &level, bool usePairs);
@@ -76,8 +79,8 @@ public:
 
   /// A loaded scalar or vector of storage type as compute type.
   Value widen(Value stored);
-  /// A vector of compute type as what `store` takes for `flatBuffer`, which holds the compute type or bf16:
-  /// one rounding to nearest-even.
+  /// A vector of compute type as what `store` takes for `flatBuffer`, which holds the compute type, bf16 or
+  /// f16: one rounding to nearest-even.
   Value round(Value computed, Value flatBuffer);
   /// i16 bits in the low half of i32.
   Value extended(Value bits);

@@ -12,12 +12,10 @@ namespace halfstep {
 LogicalResult checkProductTypes(Operation *op) {
   auto element = [](Value value) { return getElementTypeOrSelf(value.getType()); };
   Type type = element(op->getOperand(0));
-  if (!type.isF32() && !type.isF64() && !type.isBF16())
-    return op->emitOpError() << "has operands of " << type << ", expected f32, f64 or bf16";
   if (element(op->getOperand(1)) != type)
     return op->emitOpError() << "has operands of " << type << " and " << element(op->getOperand(1))
                              << ", expected one type: cast one of them";
-  auto fits = [&](Type other) { return type.isF64() ? other.isF64() : other.isF32() || other.isBF16(); };
+  auto fits = [&](Type other) { return other.isF64() == type.isF64(); };
   if (op->getNumOperands() > 2 && !fits(element(op->getOperand(2))))
     return op->emitOpError() << "has a bias of " << element(op->getOperand(2)) << " beside operands of "
                              << type << ", expected " << type << ": cast it";

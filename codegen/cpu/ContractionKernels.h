@@ -22,7 +22,7 @@ ContractionPlan planConvolutionKernel(train::KernelOp kernel, const CpuLevel &le
 
 /// Emit items lo..hi at the builder's insertion point. `operands` are the kernel's inputs, then its result,
 /// as memrefs; `scratch` is a memref<Sxi8> with the plan's bytes, or null when there are none. The operands
-/// of the product are both f32, f64 or bf16; bias and result may be f32 or bf16 beside f32 or bf16. Other
+/// of the product have one type; bias and result are f64 beside f64, else each is f32, bf16 or f16. Other
 /// types fail with an error at the op.
 mlir::LogicalResult emitContractionKernel(mlir::OpBuilder &builder, train::KernelOp kernel,
                                           const CpuLevel &level, mlir::ValueRange operands, mlir::Value lo,

@@ -279,8 +279,8 @@ ContractionPlan planConvolution(const ConvolutionSpec &spec, const CpuLevel &lev
 LogicalResult emitConvolution(OpBuilder &builder, Location loc, const ConvolutionSpec &spec,
                               const CpuLevel &level, Value input, Value other, Value bias, Value result,
                               Value lo, Value hi, Value scratch) {
-  if (!spec.type.isF32() && !spec.type.isF64() && !spec.type.isBF16())
-    return emitError(loc) << "convolution of " << spec.type << ": expected f32, f64 or bf16";
+  if (!isProductType(spec.type))
+    return emitError(loc) << "convolution of " << spec.type << ": expected f32, f64, bf16 or f16";
   Layout layout(spec, level);
   ContractionBuilder b(builder, loc, level, layout.form);
   Emitter emitter(b, layout);

@@ -25,7 +25,7 @@ struct ConvolutionSpec {
   int64_t padTop = 0, padLeft = 0, padBottom = 0, padRight = 0;
   int64_t dilationH = 1, dilationW = 1;
   int64_t groups = 1;
-  /// Element type of all operands: f32, f64 or bf16.
+  /// Element type of input and other: f32, f64, bf16 or f16. Bias and result are as in a ContractionSpec.
   mlir::Type type;
   bool hasBias = false;
 

@@ -94,21 +94,13 @@ void PoolBuilder::eachInRow(Value plane, Value outRow, const RowGroup &group, in
 }
 
 Value PoolBuilder::loadVector(ContractionBuilder &vectors, Value at, int64_t lanes, int64_t count) {
-  Value loaded = vectors.load(input(0), at, lanes, count);
-  auto type = cast<VectorType>(loaded.getType());
-  if (type.getElementType().isF16())
-    return arith::ExtFOp::create(*this, type.clone(compute), loaded);
-  return vectors.widen(loaded);
+  return vectors.widen(vectors.load(input(0), at, lanes, count));
 }
 
 void PoolBuilder::storeVector(ContractionBuilder &vectors, Value value, Value flatBuffer, Value at) {
-  auto type = cast<VectorType>(value.getType());
-  Type element = cast<MemRefType>(flatBuffer.getType()).getElementType();
-  if (element.isF16())
-    value = arith::TruncFOp::create(*this, type.clone(element), value);
-  else if (isa<FloatType>(element))
+  if (isa<FloatType>(cast<MemRefType>(flatBuffer.getType()).getElementType()))
     value = vectors.round(value, flatBuffer);
-  vectors.store(value, flatBuffer, at, type.getNumElements());
+  vectors.store(value, flatBuffer, at, cast<VectorType>(value.getType()).getNumElements());
 }
 
 /// The taps of one row of the kernel; `at` is the first window's first element in that row.

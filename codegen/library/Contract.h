@@ -29,7 +29,7 @@ static_assert(offsetof(hs_step_args, parallel_user) == 32 && offsetof(hs_step_ar
 
 static_assert(sizeof(hs_tensor_desc) == 40 && sizeof(hs_param_info) == 48);
 static_assert(sizeof(hs_param_desc) == 120 && sizeof(hs_variant_desc) == 88);
-static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 192);
+static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 208);
 static_assert(std::is_standard_layout_v<hs_model> && std::is_trivially_copyable_v<hs_model>);
 
 } // namespace halfstep

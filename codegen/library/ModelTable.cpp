@@ -62,10 +62,13 @@ private:
     model.clip_norm = float(recipe.clipNorm);
     model.has_scaler = recipe.precision.scaler;
     model.loss_scale = float(recipe.precision.lossScale);
-    // torch.amp.GradScaler's defaults; a spec that sets others is not accepted yet.
-    model.growth = 2.0f;
-    model.backoff = 0.5f;
-    model.growth_interval = 2000;
+    const ScalerSpec &scaling = recipe.precision.scaling;
+    model.growth = scaling.growth;
+    model.backoff = scaling.backoff;
+    model.growth_interval = int32_t(scaling.interval);
+    // torch's scaler has no floor: there the minimum is the trainer's alone.
+    model.scale_min = scaling.preset == "torch" ? 0 : float(scaling.min.value_or(0));
+    model.scale_max = float(scaling.max.value_or(0));
     model.seed = library.seed;
   }
 

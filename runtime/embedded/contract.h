@@ -115,10 +115,11 @@ typedef struct hs_model {
   float clip_norm;                 /* 0 for no clipping */
   int32_t has_scaler;              /* 1: dynamic loss scale */
   float loss_scale;                /* initial, or static; 1 without scaling */
-  float growth, backoff;
+  double growth, backoff;
   int32_t growth_interval;
   uint64_t seed;                         /* of the initial values and dropout, unless hs_config has one */
   const hs_primitive_ops *primitive_ops; /* &hs_onednn_primitive_ops, or NULL without primitives */
+  float scale_min, scale_max;            /* bounds of a dynamic loss scale; 0 for none */
 } hs_model;
 
 /* A contraction that oneDNN runs: C[batch] = A[batch] * B[batch] (+ bias), or a convolution.

@@ -70,6 +70,8 @@ static void set_fields(hs_instance *instance, const hs_config *config) {
   instance->scaler_config.growth = model->growth;
   instance->scaler_config.backoff = model->backoff;
   instance->scaler_config.interval = model->growth_interval;
+  instance->scaler_config.min = model->scale_min;
+  instance->scaler_config.max = model->scale_max;
   instance->scaler.scale = model->loss_scale;
 }
 

@@ -171,6 +171,9 @@ private:
   /// A scale that only falls means that no scale helps: say so instead of skipping forever.
   void requireScale(const hs_step_result &result) const {
     double scale = double(instance.scaler().scale), least = manifest.minScale.value_or(defaultMinScale);
+    // A preset that holds the scale at its minimum would hide that it no longer helps.
+    if (manifest.backoff)
+      scale = std::min(scale, double(float(double(result.scale) * *manifest.backoff)));
     if (scale >= least)
       return;
     char text[160];

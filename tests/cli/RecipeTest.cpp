@@ -52,7 +52,8 @@ TEST(Recipe, ResolvedRecipeReadsBackToTheSameBytes) {
   for (const char *text : {R"({"loss": {"kind": "mse"}, "optimizer": {"momentum": 0.9, "nesterov": true}})",
                            R"({"loss": {"kind": "cross_entropy", "axis": 1}, "optimizer": {"kind": "adamw"},
                                "precision": {"precision": "bf16-mixed", "rounding": "eager"}, "clip_norm": 0.1})",
-                           R"({})"}) {
+                           R"({"precision": {"precision": "16", "scaler": {"init": 16, "backoff": 0.3}}})",
+                           R"({"precision": {"precision": "O1", "loss_scale": 0.1}})", R"({})"}) {
     std::string resolved = writeRecipe(parse(text));
     EXPECT_EQ(writeRecipe(parse(resolved)), resolved);
   }
@@ -107,12 +108,16 @@ TEST(Recipe, RefusedWithPlaceAndReason) {
       {R"({"cpu_gemm": "mkl"})", ExitCode::BadInput, "/cpu_gemm"},
       {R"({"cpu_gemm": "onednn", "precision": "64-true"})", ExitCode::BadInput,
        "contradicts precision '64-true'"},
+      {R"({"cpu_gemm": "onednn", "precision": "16-mixed"})", ExitCode::BadInput,
+       "contradicts precision '16-mixed'"},
       {R"({"epochs": 1, "steps": 1})", ExitCode::BadInput, "steps contradicts epochs"},
       {R"({"epochs": 0})", ExitCode::BadInput, "/epochs"},
       {R"({"data": {"val_split": 1}})", ExitCode::BadInput, "/data/val_split"},
       {R"({"precision": "half"})", ExitCode::BadInput, "unknown precision"},
       {R"({"precision": {"precision": "bf16", "scaler": {}}})", ExitCode::BadInput, "/precision/scaler"},
-      {R"({"precision": "16-mixed"})", ExitCode::Unsupported, "available:"},
+      {R"({"precision": "16-true"})", ExitCode::Unsupported, "available:"},
+      {R"({"precision": {"precision": "16", "scaler": {"min": -1}}})", ExitCode::BadInput,
+       "/precision/scaler/min"},
       {R"({"schedule": {}})", ExitCode::Unsupported, "/schedule"},
   };
   for (const Case &row : cases) {

@@ -111,6 +111,8 @@ void expectProduct(const Product &p, const std::vector<Buffer> &operands) {
   }
 }
 
+std::string moduleOf(const Product &p, const std::string &type) { return moduleOf(p, type, type); }
+
 std::string describe(const Product &p, const std::string &type, const CpuLevel &level) {
   std::ostringstream text;
   text << p.batch << " x " << p.m << "x" << p.n << "x" << p.k << (p.transposeA ? " A'" : "")
@@ -119,9 +121,9 @@ std::string describe(const Product &p, const std::string &type, const CpuLevel &
   return text.str();
 }
 
-void check(const Product &p, const std::string &type, const CpuLevel &level, std::string biasType = "") {
+void check(const Product &p, const std::string &type, const CpuLevel &level, const std::string &moduleText) {
   SCOPED_TRACE(describe(p, type, level));
-  JitKernel kernel(moduleOf(p, type, biasType.empty() ? type : biasType), level);
+  JitKernel kernel(moduleText, level);
   std::vector<Buffer> operands = kernel.makeBuffers();
   for (size_t i = 0; i + 1 < operands.size(); ++i)
     operands[i].fillRandom(unsigned(i) + 1);
@@ -140,8 +142,8 @@ void check(const Product &p, const std::string &type, const CpuLevel &level, std
 
 void checkAll(const Product &p) {
   for (const CpuLevel *level : hostLevels())
-    for (const char *type : {"f32", "f64", "bf16"})
-      check(p, type, *level);
+    for (const char *type : {"f32", "f64", "bf16", "f16"})
+      check(p, type, *level, moduleOf(p, type));
 }
 
 TEST(Contraction, SizesOfOneAndBelowATile) {
@@ -197,18 +199,20 @@ TEST(Contraction, ManyPanels) {
 }
 
 TEST(Contraction, BiasOfAnotherType) {
-  for (const CpuLevel *level : hostLevels()) {
-    check({.m = 9, .n = 21, .k = 11, .bias = true}, "bf16", *level, "f32");
-    check({.m = 9, .n = 21, .k = 11, .bias = true}, "f32", *level, "bf16");
-  }
+  const Product p{.m = 9, .n = 21, .k = 11, .bias = true};
+  const char *pairs[][2] = {{"bf16", "f32"}, {"f32", "bf16"}, {"f16", "f32"},
+                            {"f32", "f16"},  {"f16", "bf16"}, {"bf16", "f16"}};
+  for (const CpuLevel *level : hostLevels())
+    for (auto [type, biasType] : pairs)
+      check(p, type, *level, moduleOf(p, type, biasType));
 }
 
 TEST(Contraction, NonFiniteElementsReachTheirRowsAndColumnsOnly) {
   for (const CpuLevel *level : hostLevels())
-    for (const char *type : {"f32", "f64", "bf16"}) {
+    for (const char *type : {"f32", "f64", "bf16", "f16"}) {
       Product p{.m = 16, .n = 40, .k = 9};
       SCOPED_TRACE(describe(p, type, *level));
-      JitKernel kernel(moduleOf(p, type, type), *level);
+      JitKernel kernel(moduleOf(p, type), *level);
       std::vector<Buffer> operands = kernel.makeBuffers();
       operands[0].fill([](int64_t) { return 1.0; });
       operands[1].fill([](int64_t) { return 1.0; });
@@ -224,25 +228,82 @@ TEST(Contraction, NonFiniteElementsReachTheirRowsAndColumnsOnly) {
     }
 }
 
+/// Two summands, and what their sum is in a 16-bit type.
+struct Rounding {
+  double first, second, sum;
+};
+
+void expectRoundings(const std::string &type, const std::vector<Rounding> &cases) {
+  // Once as they are, once in whole vectors.
+  for (int64_t columns : {int64_t(cases.size()), int64_t(64)})
+    for (const CpuLevel *level : hostLevels()) {
+      Product p{.m = 1, .n = columns, .k = 2};
+      JitKernel kernel(moduleOf(p, type), *level);
+      std::vector<Buffer> operands = kernel.makeBuffers();
+      auto caseOf = [&](int64_t column) { return cases[size_t(column) % cases.size()]; };
+      operands[0].fill([](int64_t) { return 1.0; });
+      operands[1].fill([&](int64_t i) { return i < columns ? caseOf(i).first : caseOf(i - columns).second; });
+      kernel.run(operands);
+      for (int64_t i = 0; i < columns; ++i)
+        EXPECT_EQ(operands.back().get(i), caseOf(i).sum) << i << " " << level->name.str();
+    }
+}
+
 TEST(Contraction, Bf16IsRoundedToNearestEven) {
-  const double large = 0x1.fep127, cases[][3] = {
-                                       // Summands, and their sum as bf16: ties go to the even neighbour.
-                                       {1, 0x1p-8, 1},
-                                       {1 + 0x1p-7, 0x1p-8, 1 + 0x1p-6},
-                                       {1, -0x1p-9, 1},
-                                       {1 + 0x1p-7, 0x1.02p-8, 1 + 0x1p-6},
-                                       {large, large, std::numeric_limits<double>::infinity()},
-                                   };
-  constexpr int64_t columns = std::size(cases);
+  const double large = 0x1.fep127;
+  expectRoundings("bf16", {
+                              {1, 0x1p-8, 1},
+                              {1 + 0x1p-7, 0x1p-8, 1 + 0x1p-6},
+                              {1, -0x1p-9, 1},
+                              {1 + 0x1p-7, 0x1.02p-8, 1 + 0x1p-6},
+                              {large, large, std::numeric_limits<double>::infinity()},
+                          });
+}
+
+TEST(Contraction, F16IsRoundedToNearestEvenOnce) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  expectRoundings("f16", {
+                             {1, 0x1p-11, 1},
+                             {1 + 0x1p-10, 0x1p-11, 1 + 0x1p-9},
+                             {1, 0x1.004p-11, 1 + 0x1p-10},
+                             {1, -0x1p-12, 1},
+                             // The largest value, the tie above it and what lies below the tie.
+                             {65504, 16, infinity},
+                             {65504, 15.9921875, 65504},
+                             {65504, 65504, infinity},
+                             {-65504, -65504, -infinity},
+                             // Denormal values, as operands and as results.
+                             {0x1p-24, 0x1p-24, 0x1p-23},
+                             {0x1p-14, -0x1p-24, 0x1.ff8p-15},
+                             {0x1p-14, -0x1p-15, 0x1p-15},
+                         });
+}
+
+TEST(Contraction, F16ProductsBelowItsRangeAreRoundedOnce) {
   for (const CpuLevel *level : hostLevels()) {
-    Product p{.m = 1, .n = columns, .k = 2};
-    JitKernel kernel(moduleOf(p, "bf16", "bf16"), *level);
+    Product p{.m = 1, .n = 4, .k = 1};
+    JitKernel kernel(moduleOf(p, "f16"), *level);
     std::vector<Buffer> operands = kernel.makeBuffers();
-    operands[0].fill([](int64_t) { return 1.0; });
-    operands[1].fill([&](int64_t i) { return cases[i % columns][i / columns]; });
+    const double factors[] = {0x1p-13, 0x1.004p-13, 0x1.8p-12, 0x1p-12},
+                 products[] = {0, 0x1p-24, 0x1p-23, 0x1p-24};
+    operands[0].set(0, 0x1p-12);
+    operands[1].fill([&](int64_t i) { return factors[i]; });
     kernel.run(operands);
-    for (int64_t i = 0; i < columns; ++i)
-      EXPECT_EQ(operands.back().get(i), cases[i][2]) << i << " " << level->name.str();
+    for (int64_t i = 0; i < p.n; ++i)
+      EXPECT_EQ(operands.back().get(i), products[i]) << i << " " << level->name.str();
+  }
+}
+
+TEST(Contraction, F16SumsDoNotOverflowBeforeTheyAreStored) {
+  for (const CpuLevel *level : hostLevels()) {
+    Product p{.m = 20, .n = 40, .k = 4};
+    JitKernel kernel(moduleOf(p, "f16"), *level);
+    std::vector<Buffer> operands = kernel.makeBuffers();
+    operands[0].fill([](int64_t i) { return i % 2 == 0 ? 60000.0 : -60000.0; });
+    operands[1].fill([](int64_t) { return 50000.0; });
+    kernel.run(operands);
+    for (int64_t i = 0; i < p.m * p.n; ++i)
+      EXPECT_EQ(operands.back().get(i), 0) << i;
   }
 }
 
@@ -256,8 +317,6 @@ TEST(Contraction, RejectsTypesThatItCannotEmit) {
     }
     return "no error";
   };
-  EXPECT_NE(message("f16", "f16").find("operands of 'f16', expected f32, f64 or bf16"), std::string::npos)
-      << message("f16", "f16");
   EXPECT_NE(message("f64", "f32").find("bias of 'f32' beside operands of 'f64'"), std::string::npos)
       << message("f64", "f32");
 }
@@ -284,11 +343,11 @@ std::vector<std::string> innermostLoops(const std::string &assembly) {
 
 TEST(Contraction, AccumulatorsStayInRegisters) {
   for (const CpuLevel *level : hostLevels())
-    for (const char *type : {"f32", "f64", "bf16"})
+    for (const char *type : {"f32", "f64", "bf16", "f16"})
       for (Product p : {Product{.m = 128, .n = 128, .k = 64, .transposeB = true, .bias = true},
                         Product{.m = 6, .n = 48, .k = 64}, Product{.m = 40, .n = 48, .k = 128}}) {
         SCOPED_TRACE(describe(p, type, *level));
-        JitKernel kernel(moduleOf(p, type, type), *level, {.keepAssembly = true});
+        JitKernel kernel(moduleOf(p, type), *level, {.keepAssembly = true});
         int products = 0;
         for (const std::string &loop : innermostLoops(kernel.assembly())) {
           if (loop.find("vfmadd") == std::string::npos && loop.find("vdpbf16ps") == std::string::npos)

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <iterator>
+#include <limits>
 #include <sstream>
 
 using namespace halfstep;
@@ -157,7 +159,7 @@ void check(const Convolution &c, Direction direction, const std::string &type, c
 
 void checkAll(const Convolution &c) {
   for (const CpuLevel *level : hostLevels())
-    for (const char *type : {"f32", "f64", "bf16"})
+    for (const char *type : {"f32", "f64", "bf16", "f16"})
       for (Direction direction : directions)
         check(c, direction, type, *level);
 }
@@ -297,7 +299,7 @@ TEST(Convolution, NanStaysInItsWindows) {
                 .bottom = 1,
                 .right = 1};
   for (const CpuLevel *level : hostLevels())
-    for (const char *type : {"f32", "f64", "bf16"}) {
+    for (const char *type : {"f32", "f64", "bf16", "f16"}) {
       JitKernel kernel(moduleOf(c, Direction::Forward, type), *level);
       std::vector<Buffer> operands = kernel.makeBuffers();
       fillOperands(operands);
@@ -307,6 +309,27 @@ TEST(Convolution, NanStaysInItsWindows) {
         bool inside = i / 192 == 1 && std::abs(i / 8 % 8 - 2) <= 1 && std::abs(i % 8 - 5) <= 1;
         EXPECT_EQ(std::isnan(operands.back().get(i)), inside) << i;
       }
+    }
+}
+
+/// Products of 1.5 with the ends of f16's range: a rounding to nearest-even, once.
+TEST(Convolution, F16OverflowsToInfinityAndKeepsDenormals) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double cases[][2] = {{65504, infinity},      {-65504, -infinity},  {43680, infinity},
+                             {43648, 65472},         {0x1p-24, 0x1p-23},   {3 * 0x1p-24, 4 * 0x1p-24},
+                             {5 * 0x1p-24, 0x1p-21}, {0x1p-14, 0x1.8p-14}, {-0x1p-15, -0x1.8p-15}};
+  for (const CpuLevel *level : hostLevels())
+    for (Direction direction : directions) {
+      bool isWeight = direction == Direction::BackwardWeight;
+      Convolution c{.w = isWeight ? 1 : 20, .co = isWeight ? 20 : 1};
+      JitKernel kernel(moduleOf(c, direction, "f16"), *level);
+      std::vector<Buffer> operands = kernel.makeBuffers();
+      operands[isWeight ? 0 : 1].set(0, 1.5);
+      operands[isWeight ? 1 : 0].fill([&](int64_t i) { return cases[size_t(i) % std::size(cases)][0]; });
+      kernel.run(operands);
+      for (int64_t i = 0; i < operands.back().size(); ++i)
+        EXPECT_EQ(operands.back().get(i), cases[size_t(i) % std::size(cases)][1])
+            << "element " << i << " of direction " << int(direction) << " " << level->name.str();
     }
 }
 

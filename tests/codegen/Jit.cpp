@@ -14,9 +14,11 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/ObjectTransformLayer.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -155,6 +157,24 @@ static llvm::orc::JITTargetMachineBuilder hostMachine() {
   return builder;
 }
 
+/// Fails on code that calls the compiler's runtime, as for conversions that an instruction set lacks:
+/// generated libraries link none.
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+refuseRuntimeCalls(std::unique_ptr<llvm::MemoryBuffer> object) {
+  auto file = llvm::object::ObjectFile::createObjectFile(object->getMemBufferRef());
+  if (!file)
+    return file.takeError();
+  for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<StringRef> name = symbol.getName();
+    if (!flags || !name)
+      return llvm::joinErrors(flags.takeError(), name.takeError());
+    if ((*flags & llvm::object::SymbolRef::SF_Undefined) && name->starts_with("__"))
+      return llvm::createStringError("the kernel calls " + *name);
+  }
+  return object;
+}
+
 JitKernel::JitKernel(const std::string &moduleText, const CpuLevel &level, const JitOptions &options)
     : code(std::make_unique<Code>(moduleText)) {
   compile(level, options);
@@ -191,6 +211,7 @@ void JitKernel::compile(const CpuLevel &level, const JitOptions &options) {
   if (options.keepAssembly)
     assemblyText = printAssembly(*module, *machine);
   code->jit = orThrow(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(machineBuilder).create());
+  code->jit->getObjTransformLayer().setTransform(refuseRuntimeCalls);
   orThrow(code->jit->addIRModule(llvm::orc::ThreadSafeModule(std::move(module), std::move(llvmContext))));
   entry = orThrow(code->jit->lookup(entryName)).toPtr<decltype(entry)>();
   llvmMilliseconds = llvmTime.milliseconds();

@@ -89,6 +89,9 @@ TEST(Primitives, DescribeAConvolution) {
 TEST(Primitives, LeaveToGeneratedCodeWhatOnednnCannotRun) {
   EXPECT_FALSE(describe(matmulOf("f64", "f64")));
   EXPECT_FALSE(describe(convolutionOf("f64")));
+  EXPECT_FALSE(describe(matmulOf("f16", "f16")));
+  EXPECT_FALSE(describe(matmulOf("f16", "f32")));
+  EXPECT_FALSE(describe(convolutionOf("f16")));
   EXPECT_FALSE(describe(matmulOf("bf16", "f32"))) << "operands of two types";
   EXPECT_FALSE(describe(square)) << "one input is two operands";
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The samples, as their scripts run them: digits in both modes, and a training loop of one's own in C.
+"""The samples, as their scripts run them: digits in three modes, and a training loop of one's own in C.
 
 usage: samples.py HALFSTEP [unittest's arguments]
 """
@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True  # the sources stay as they are
 from tool import DIGITS, ROOT, Tool, run  # noqa: E402
 
 ENOUGH = 0.97  # of the 360 held-out digits
-MODES = ("32-true", "bf16-mixed")
+MODES = ("32-true", "bf16-mixed", "16-mixed")
 TOOL = None
 
 

@@ -5,7 +5,7 @@ Needs torch, numpy and safetensors; the tests themselves need only the files. Fo
   NAME.reference.json
     arguments        for `halfstep train MODEL`, run in that folder
     losses           of each step in float64, as hexadecimal floats (exact) and as decimals
-    losses_f32, losses_bf16_autocast   PyTorch's own in those modes, for information
+    losses_f32, losses_bf16_autocast, losses_f16_autocast   PyTorch's own in those modes, for information
     tolerance        by mode: allowed |loss - reference| of each step (../e2e/tolerances.md derives it)
     final_tolerance  by mode (64-true, 32-true) and tensor: allowed |element - reference| in NAME.final.safetensors
     noise            trained tensors whose exact gradient is 0: their final values are rounding noise
@@ -29,6 +29,7 @@ from torch_model import JsonModel
 SMALL = 128
 NOISE = 1e-12  # float64 gradients below this are rounding errors of an exact 0
 HERE = Path(__file__).parent
+LOSS_SCALE = 1024  # of the f16 run: no gradient of the cases overflows
 torch.set_num_threads(1)  # the order of sums, and so the last bits, depends on it
 
 
@@ -88,7 +89,9 @@ class Observer:
         self.before = self.model.state()
 
 
-def train(case, initial, x, y, dtype, autocast=False, observe=False):
+def train(case, initial, x, y, dtype, autocast=None, observe=False):
+    """`autocast`: the type of lowered ops; f16 takes the loss scale."""
+    scale = LOSS_SCALE if autocast == torch.float16 else 1
     model = JsonModel(case.model)
     model.load(initial)
     model.to_type(dtype).train()
@@ -99,11 +102,13 @@ def train(case, initial, x, y, dtype, autocast=False, observe=False):
     for step in range(STEPS):
         first = step % BATCHES * case.batch
         rows = slice(first, first + case.batch)
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        with torch.autocast("cpu", autocast or torch.bfloat16, enabled=autocast is not None):
             output = model(x[rows])
         loss = loss_of(case, output, y[rows])
         optimizer.zero_grad()
-        loss.backward()
+        (loss * scale).backward()
+        for parameter in model.trained if scale != 1 else []:
+            parameter.grad /= scale
         if observer:
             observer.after_backward()
         if case.clip_norm:
@@ -142,7 +147,7 @@ def model_text(model):
     return text + (f', "outputs": {json.dumps(model["outputs"])}' if "outputs" in model else "") + "}\n"
 
 
-MODES = ("64-true", "32-true", "bf16-mixed")  # final tensors are compared in the first two only
+MODES = ("64-true", "32-true", "bf16-mixed", "16-mixed")  # final tensors are compared in the first two only
 
 
 def write_inputs(case, folder, initial, x, y):
@@ -173,7 +178,8 @@ def write(case, seed):
         write_inputs(case, folder, initial, x, y)
     exact, final, observer = train(case, initial, x, y, torch.float64, observe=True)
     single, single_final, _ = train(case, initial, x, y, torch.float32)
-    mixed, mixed_final, _ = train(case, initial, x, y, torch.float32, autocast=True)
+    mixed, mixed_final, _ = train(case, initial, x, y, torch.float32, autocast=torch.bfloat16)
+    half, half_final, _ = train(case, initial, x, y, torch.float32, autocast=torch.float16)
     noise = [name for name, largest in observer.largest_gradient.items() if 0 < largest < NOISE]
     small = {k: v.contiguous() for k, v in final.items() if v.numel() <= SMALL}
     tolerance = {mode: loss_tolerance(mode, case, exact, observer) for mode in MODES}
@@ -192,13 +198,15 @@ def write(case, seed):
         "tolerance": {mode: [float(f"{t:.3g}") for t in values] for mode, values in tolerance.items()},
         "losses_f32": single,
         "losses_bf16_autocast": mixed,
+        "losses_f16_autocast": half,
         "noise": noise,
         "final_tolerance": {m: {k: float(f"{t:.3g}") for k, t in v.items()} for m, v in final_tolerances.items()},
         "final": {k: {"sum": v.sum().item(), "norm": v.norm().item()} for k, v in final.items()},
     }
     (folder / f"{case.name}.reference.json").write_text(json.dumps(reference, indent=1) + "\n")
     save_file(small, folder / f"{case.name}.final.safetensors")
-    runs = {"32-true": (single, single_final), "bf16-mixed": (mixed, mixed_final)}
+    runs = {"32-true": (single, single_final), "bf16-mixed": (mixed, mixed_final),
+            "16-mixed": (half, half_final)}
     report(case, exact, tolerance, runs, final, final_tolerances, noise)
 
 

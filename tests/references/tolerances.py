@@ -2,9 +2,10 @@
 
 import math
 
-UNIT_ROUNDOFF = {"f64": 2.0**-53, "f32": 2.0**-24, "bf16": 2.0**-8}
+UNIT_ROUNDOFF = {"f64": 2.0**-53, "f32": 2.0**-24, "f16": 2.0**-11, "bf16": 2.0**-8}
 # (type in which results of lowered ops and their weights are stored, type that sums are accumulated in)
-TYPES = {"64-true": ("f64", "f64"), "32-true": ("f32", "f32"), "bf16-mixed": ("bf16", "f32")}
+TYPES = {"64-true": ("f64", "f64"), "32-true": ("f32", "f32"), "bf16-mixed": ("bf16", "f32"),
+         "16-mixed": ("f16", "f32")}
 DEVIATIONS = 4  # of a normal distribution: 1 in 16,000
 
 

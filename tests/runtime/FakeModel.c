@@ -166,7 +166,9 @@ static const hs_variant_desc variants[] = {
    0.5f,                                                                                                     \
    3,                                                                                                        \
    0,                                                                                                        \
-   NULL}
+   NULL,                                                                                                     \
+   0,                                                                                                        \
+   0}
 
 const hs_model fake_model = FAKE_MODEL(0, 1);
 const hs_model fake_scaled_model = FAKE_MODEL(1, 1024);

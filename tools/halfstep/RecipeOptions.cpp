@@ -64,7 +64,8 @@ const Flag table[] = {
     {"--amp-level", "/precision/amp_level", Kind::Text, precisionGroup, "O0, O1, O2 or O3"},
     {"--half", "/precision/half", Kind::Text, precisionGroup,
      "16-bit type of a level: fp16 or bf16 (default fp16)"},
-    {"--loss-scale", "/precision/loss_scale", Kind::Text, precisionGroup, "dynamic or a number"},
+    {"--loss-scale", "/precision/loss_scale", Kind::Text, precisionGroup,
+     "dynamic or a number (default: dynamic for f16, else 1)"},
     {"--keep-batchnorm-fp32", "/precision/keep_batchnorm_fp32", Kind::Boolean, precisionGroup,
      "true or false, levels O0, O2, O3"},
     {"--keep-norms-fp32", "/precision/keep_norms_fp32", Kind::Boolean, precisionGroup,
@@ -192,7 +193,8 @@ void RecipeOptions::addTo(CLI::App &verb) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb.add_option("--precision", precision,
-                  "64-true, 32-true, bf16-mixed; a .json file or an inline JSON object (default 32-true)")
+                  "64-true, 32-true, bf16-mixed, 16-mixed, O0, O1; a .json file or an inline JSON object "
+                  "(default 32-true)")
       ->type_name("SPEC")
       ->group(precisionGroup);
   verb.add_option("--accumulate", accumulate,

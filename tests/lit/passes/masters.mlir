@@ -84,3 +84,17 @@ func.func @train_step() -> tensor<4xbf16> {
   return %1 : tensor<4xbf16>
 }
 }
+
+// -----
+
+module @copy_in_f16 {
+// CHECK-LABEL: module @copy_in_f16
+// CHECK: train.param @w : tensor<4xf32> {copy_type = f16,
+train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+// CHECK: train.read @w {copy} : tensor<4xf16>
+func.func @train_step() -> tensor<4xf16> {
+  %0 = train.read @w : tensor<4xf32>
+  %1 = amp.cast %0 : tensor<4xf32> to tensor<4xf16>
+  return %1 : tensor<4xf16>
+}
+}

@@ -97,3 +97,24 @@ func.func @narrowed_and_widened_back_when_eager(%x: tensor<4xf32>) -> tensor<4xf
   return %2 : tensor<4xf32>
 }
 }
+
+// -----
+
+module @half attributes {amp.policy = #amp.policy<name = "16-mixed", params = f32, compute = f16,
+    casts = true, lists = "cpu", rounding = "fused", scaler = true, scale = 65536.0 : f64>} {
+train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+
+// What overflows f16 must be seen by the check, so that gradients reach it in f16.
+// CHECK-LABEL: func.func @gradients_stay_in_f16(
+// CHECK-SAME: %[[G:.*]]: tensor<4xf16>)
+// CHECK-NOT: amp.cast
+// CHECK: amp.check_finite %[[G]] : tensor<4xf16>
+// CHECK: train.sgd_update [@w] gradients(%[[G]] : tensor<4xf16>)
+func.func @gradients_stay_in_f16(%g: tensor<4xf16>) {
+  %0 = amp.cast %g : tensor<4xf16> to tensor<4xf32>
+  %found, %norm = amp.check_finite %0 : tensor<4xf32> -> tensor<i32>, tensor<f64>
+  train.sgd_update [@w] gradients(%0 : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  return
+}
+}

@@ -150,3 +150,43 @@ func.func @numbers_do_not_promote(%x: tensor<2x4xf32>, %y: tensor<4x2xf32>) -> t
   return %r : tensor<2x2xf32>
 }
 }
+
+// -----
+
+module attributes {amp.policy = #amp.policy<name = "16-mixed", params = f32, compute = f16, casts = true,
+    lists = "cpu", rounding = "fused", scaler = true, scale = 65536.0 : f64>} {
+train.param @w : tensor<2x4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+
+// The lists do not depend on the 16-bit type; losses are f32.
+// CHECK-LABEL: func.func @half_on_the_cpu(
+// CHECK: %[[W:.*]] = amp.cast %{{.*}} : tensor<2x4xf32> to tensor<2x4xf16>
+// CHECK: %[[Y:.*]] = nn.matmul %{{.*}}, %[[W]] {transpose_b} : (tensor<2x4xf16>, tensor<2x4xf16>) -> tensor<2x2xf16>
+// CHECK: %[[S:.*]] = nn.softmax %[[Y]] : (tensor<2x2xf16>) -> tensor<2x2xf16>
+// CHECK: %[[F:.*]] = amp.cast %[[S]] : tensor<2x2xf16> to tensor<2x2xf32>
+// CHECK: nn.squared_error %[[F]], %{{.*}} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+func.func @half_on_the_cpu(%x: tensor<2x4xf32>, %t: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %w = train.read @w : tensor<2x4xf32>
+  %m = nn.matmul %x, %w {transpose_b} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x2xf32>
+  %s = nn.softmax %m : (tensor<2x2xf32>) -> tensor<2x2xf32>
+  %r = nn.squared_error %s, %t : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %r : tensor<2x2xf32>
+}
+}
+
+// -----
+
+module attributes {amp.policy = #amp.policy<name = "O1", params = f32, compute = bf16, casts = true,
+    lists = "apex", rounding = "fused", scaler = false, scale = 1.0 : f64>} {
+// One operand in f32 lifts the other; two in the low type stay there.
+// CHECK-LABEL: func.func @apex_promotes(
+// CHECK: %[[Y:.*]] = nn.matmul {{.*}} -> tensor<2x2xbf16>
+// CHECK: %[[D:.*]] = nn.add %[[Y]], %[[Y]] : (tensor<2x2xbf16>, tensor<2x2xbf16>) -> tensor<2x2xbf16>
+// CHECK: %[[F:.*]] = amp.cast %[[D]] : tensor<2x2xbf16> to tensor<2x2xf32>
+// CHECK: nn.sub %[[F]], %{{.*}} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+func.func @apex_promotes(%x: tensor<2x4xf32>, %y: tensor<4x2xf32>, %z: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %m = nn.matmul %x, %y : (tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<2x2xf32>
+  %d = nn.add %m, %m : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  %r = nn.sub %d, %z : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %r : tensor<2x2xf32>
+}
+}

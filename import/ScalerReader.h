@@ -1,0 +1,25 @@
+// The `scaler` object of a precision spec.
+#ifndef HALFSTEP_IMPORT_SCALERREADER_H
+#define HALFSTEP_IMPORT_SCALERREADER_H
+
+#include "import/Recipe.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace halfstep {
+
+class SpecReader;
+
+/// Reads `reader`'s settings over those of the preset that it or `preset` names. Values out of range throw
+/// BadInput. `unavailable` gets what is known but not implemented, if anything is.
+ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::string &unavailable);
+
+/// The default settings of "torch" or "apex".
+ScalerSpec scalerPreset(const std::string &preset);
+
+/// `scaler` with every value written out, as readScaler() reads it back.
+nlohmann::json scalerToJson(const ScalerSpec &scaler);
+
+} // namespace halfstep
+
+#endif // HALFSTEP_IMPORT_SCALERREADER_H
