@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 namespace halfstep {
@@ -45,7 +46,11 @@ ExitCode runBench(RunFlags &flags, bool json) {
   flags.run.seed = recipe.seed;
   LibrarySource library = prepare(flags, recipe);
   flags.run.library = library.path();
-  nlohmann::ordered_json object = toJson(bench(flags.run));
+  BenchResult result = bench(flags.run);
+  // A library is named by an identifier; a model file may have a better name.
+  if (!isLibrary(flags.source))
+    result.workload = std::filesystem::path(flags.source).stem().string();
+  nlohmann::ordered_json object = toJson(result);
   if (json) {
     std::printf("%s\n", object.dump().c_str());
     return ExitCode::Ok;
