@@ -97,6 +97,12 @@ static void checkMlirModule(ModuleOp module, const std::string &path, int64_t ba
   }
 }
 
+/// "file:line:column: " of a location in the file at `path`.
+static std::string placeOf(const std::string &path, Location loc) {
+  auto at = loc->findInstanceOf<FileLineColLoc>();
+  return path + (at ? ":" + std::to_string(at.getLine()) + ":" + std::to_string(at.getColumn()) : "") + ": ";
+}
+
 /// Every value is a tensor whose extents are numbers: the memory plan and the kernels need them.
 static void checkStaticShapes(ModuleOp module, const std::string &path) {
   module.walk([&](Operation *op) {
@@ -104,13 +110,11 @@ static void checkStaticShapes(ModuleOp module, const std::string &path) {
       auto tensor = dyn_cast<RankedTensorType>(type);
       if (tensor && tensor.hasStaticShape())
         continue;
-      auto at = op->getLoc()->findInstanceOf<FileLineColLoc>();
-      std::string place = at ? ":" + std::to_string(at.getLine()) + ":" + std::to_string(at.getColumn()) : "";
       std::string shown;
       llvm::raw_string_ostream(shown) << type;
-      throw Diagnostic(ExitCode::BadInput, path + place + ": '" + op->getName().getStringRef().str() +
-                                               "' has a result of type " + shown +
-                                               ", expected a tensor of static shape");
+      throw Diagnostic(ExitCode::BadInput,
+                       placeOf(path, op->getLoc()) + "'" + op->getName().getStringRef().str() +
+                           "' has a result of type " + shown + ", expected a tensor of static shape");
     }
   });
 }
@@ -121,11 +125,8 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
   loadModelDialects(context);
   std::string first;
   ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && first.empty()) {
-      auto at = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>();
-      first = path + (at ? ":" + std::to_string(at.getLine()) + ":" + std::to_string(at.getColumn()) : "") +
-              ": " + diagnostic.str();
-    }
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && first.empty())
+      first = placeOf(path, diagnostic.getLocation()) + diagnostic.str();
     return success();
   });
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(content, ParserConfig(&context), path);

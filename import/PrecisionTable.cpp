@@ -239,7 +239,7 @@ double staticScale(const json &value) {
     if (end == text.c_str() || *end)
       scale = 0;
   }
-  return float(scale) > 0 && std::isfinite(float(scale)) ? scale : 0;
+  return isScale(scale) ? scale : 0;
 }
 
 void Resolver::applyLossScale() {

@@ -13,9 +13,6 @@ using json = nlohmann::json;
 namespace halfstep {
 namespace {
 
-/// Scales are f32 in the library.
-bool isScale(double value) { return float(value) > 0 && std::isfinite(float(value)); }
-
 void checkRanges(const SpecReader &reader, const ScalerSpec &scaler) {
   if (!isScale(scaler.init))
     reader.expected("init", "a number > 0 that f32 can hold");
@@ -40,6 +37,8 @@ void checkOrder(const SpecReader &reader, const char *lower, double low, const c
 }
 
 } // namespace
+
+bool isScale(double value) { return float(value) > 0 && std::isfinite(float(value)); }
 
 ScalerSpec scalerPreset(const std::string &preset) {
   ScalerSpec scaler;

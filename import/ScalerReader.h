@@ -14,6 +14,9 @@ class SpecReader;
 /// BadInput. `unavailable` gets what is known but not implemented, if anything is.
 ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::string &unavailable);
 
+/// True for what can be a loss scale: libraries hold it as f32.
+bool isScale(double value);
+
 /// The default settings of "torch" or "apex".
 ScalerSpec scalerPreset(const std::string &preset);
 

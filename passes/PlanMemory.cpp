@@ -90,10 +90,10 @@ private:
   llvm::MapVector<Operation *, Places> offsets;
 
   template <typename Update>
-  void addGroups(SmallVector<Group> &groups, int64_t (*slots)(Update)) {
+  void addGroups(SmallVector<Group> &groups) {
     module.walk([&](Update update) {
       auto kernel = update->template getParentOfType<train::KernelOp>();
-      Group group{{}, slots(update), kernel.getInputs().take_front(update.getGradients().size())};
+      Group group{{}, update.getSlotCount(), kernel.getInputs().take_front(update.getGradients().size())};
       for (auto name : update.getParams().template getAsRange<FlatSymbolRefAttr>())
         group.params.push_back(symbols.lookup<train::ParamOp>(name.getValue()));
       groups.push_back(group);
@@ -102,13 +102,10 @@ private:
 
   SmallVector<Group> findGroups() {
     SmallVector<Group> groups;
-    addGroups<train::SgdUpdateOp>(groups, [](train::SgdUpdateOp op) -> int64_t { return slotCount(op); });
-    addGroups<train::AdamwUpdateOp>(groups, [](train::AdamwUpdateOp op) -> int64_t { return slotCount(op); });
+    addGroups<train::SgdUpdateOp>(groups);
+    addGroups<train::AdamwUpdateOp>(groups);
     return groups;
   }
-
-  static int64_t slotCount(train::SgdUpdateOp op) { return op.getMomentum().convertToDouble() != 0 ? 1 : 0; }
-  static int64_t slotCount(train::AdamwUpdateOp) { return 2; }
 
   void placeGroup(const Group &group) {
     for (train::ParamOp param : group.params)

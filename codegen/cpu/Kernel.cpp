@@ -55,7 +55,7 @@ public:
   }
 
   template <typename UpdateOp>
-  void addUpdate(UpdateOp op, unsigned slots) {
+  void addUpdate(UpdateOp op) {
     MLIRContext *context = kernel.getContext();
     addFlatInput(op.getGradients());
     addInput(argumentNumber(op.getFoundInf()));
@@ -73,7 +73,7 @@ public:
     addState(first.getValue(), 0, group(element));
     if (std::optional<Type> copy = param.getCopyType())
       addState(first.getValue(), 1, group(*copy));
-    for (unsigned slot = 0; slot < slots; ++slot)
+    for (unsigned slot = 0; slot < op.getSlotCount(); ++slot)
       addState(first.getValue(), 2 + slot, group(element));
   }
 
@@ -116,8 +116,8 @@ SmallVector<KernelOperand> kernelOperands(train::KernelOp kernel) {
   llvm::TypeSwitch<Operation *>(&kernel.getBlock().front())
       .Case([&](amp::FinitePartialsOp op) { list.addFinitePartials(op); })
       .Case([&](train::AssignOp op) { list.addAssign(op); })
-      .Case([&](train::SgdUpdateOp op) { list.addUpdate(op, op.getMomentum().isZero() ? 0 : 1); })
-      .Case([&](train::AdamwUpdateOp op) { list.addUpdate(op, 2); })
+      .Case([&](train::SgdUpdateOp op) { list.addUpdate(op); })
+      .Case([&](train::AdamwUpdateOp op) { list.addUpdate(op); })
       .Default([&](Operation *) { list.addInputsAndResults(); });
   return list.take();
 }

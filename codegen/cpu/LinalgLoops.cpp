@@ -1,12 +1,10 @@
-// linalg to scf, with the annotations that carry vector width and interleaving
-// to LLVM's loop vectoriser.
+// linalg to scf, with the annotations that carry vector width and interleaving to LLVM's loop vectoriser.
 //
-// LLVM's own choice of width halves the speed of kernels that mix 16-bit and
-// 32-bit elements: it counts the conversions too dear. A width that is given is
-// taken. A short loop of known length would be unrolled before the vectoriser
-// sees it unless unrolling is forbidden; that forbids interleaving too, unless
-// its count is given. What a loop of known length leaves over behind its whole
-// vectors LLVM does element by element, so such loops are cut here.
+// LLVM's own choice of width halves the speed of kernels that mix 16-bit and 32-bit elements: it counts the
+// conversions too dear. A width that is given is taken. A short loop of known length would be unrolled
+// before the vectoriser sees it unless unrolling is forbidden; that forbids interleaving too, unless its
+// count is given. What a loop of known length leaves over behind its whole vectors LLVM does element by
+// element, so such loops are cut here.
 #include "codegen/cpu/LinalgLoops.h"
 
 #include "codegen/cpu/KernelBuilder.h"
@@ -24,10 +22,9 @@ namespace halfstep {
 
 static constexpr StringLiteral kLoopAnnotation = "loop_annotation";
 
-/// A `width` of 1 keeps the order of the loop. There is no `enable` beside
-/// other widths: that would make LLVM complain about each loop that it leaves
-/// alone. `interleaved` is the number of vectors in flight; 0 leaves it, and
-/// unrolling, to LLVM.
+/// A `width` of 1 keeps the order of the loop. There is no `enable` beside other widths: that would make
+/// LLVM complain about each loop that it leaves alone. `interleaved` is the number of vectors in flight; 0
+/// leaves it, and unrolling, to LLVM.
 static LLVM::LoopAnnotationAttr vectorAnnotation(MLIRContext *context, int64_t width,
                                                  int64_t interleaved = 0) {
   auto number = [&](int64_t value) { return IntegerAttr::get(IntegerType::get(context, 32), value); };
@@ -46,8 +43,7 @@ static LLVM::LoopAnnotationAttr vectorAnnotation(MLIRContext *context, int64_t w
                                        {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
 }
 
-/// Elements a vector of the op's loops: of f64 if one of its buffers is, else
-/// of f32.
+/// Elements a vector of the op's loops: of f64 if one of its buffers is, else of f32.
 static int64_t vectorWidth(linalg::LinalgOp op, const CpuLevel &level) {
   if (op->hasAttr(kOrderedAttr))
     return 1;
@@ -56,17 +52,15 @@ static int64_t vectorWidth(linalg::LinalgOp op, const CpuLevel &level) {
   return level.vectorBits / (isWide ? 64 : 32);
 }
 
-/// Vectors in flight in the op's loops: as many as cover the latency of an
-/// addition, unless the body is so long that it keeps the machine busy by
-/// itself and would run out of registers.
+/// Vectors in flight in the op's loops: as many as cover the latency of an addition, unless the body is so
+/// long that it keeps the machine busy by itself and would run out of registers.
 static int64_t interleaving(linalg::LinalgOp op) {
   constexpr int64_t covering = 4, mostOps = 64;
   return int64_t(op.getBlock()->getOperations().size()) > mostOps ? 1 : covering;
 }
 
-/// Cuts a loop of known length into loops without a remainder: of interleaved
-/// vectors, of single ones, and of vectors of half the width, a quarter and so
-/// on.
+/// Cuts a loop of known length into loops without a remainder: of interleaved vectors, of single ones, and
+/// of vectors of half the width, a quarter and so on.
 static void cutByVectors(RewriterBase &rewriter, scf::ForOp loop, int64_t length, int64_t width,
                          int64_t interleaved) {
   int64_t from = 0;
@@ -104,8 +98,7 @@ LogicalResult lowerLinalgToLoops(ModuleOp module, const CpuLevel &level) {
     rewriter.eraseOp(op);
     if (loops->empty())
       continue;
-    // The name is the one that scf-to-cf hands on; with a dialect's prefix it
-    // would be dropped.
+    // The name is the one that scf-to-cf hands on; with a dialect's prefix it would be dropped.
     if (width == 1 || ShapedType::isDynamic(lengths.back()))
       loops->back()->setAttr(kLoopAnnotation, vectorAnnotation(module.getContext(), width));
     else

@@ -207,15 +207,13 @@ LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call) {
   elements.push_back(operands.gradients);
   Type compute = b.computeTypeOf(elements);
   b.when(mayWrite(b, operands.found, operands.guard), [&] {
+    auto sweep = [&](auto op, auto rule) {
+      bool hasCopy = operands.state.size() > size_t(1 + op.getSlotCount());
+      emitSweep(b, call, operands, hasCopy, compute, rule);
+    };
     llvm::TypeSwitch<Operation *>(call.op())
-        .Case([&](train::SgdUpdateOp op) {
-          bool hasCopy = operands.state.size() > (op.getMomentum().isZero() ? 1 : 2);
-          emitSweep(b, call, operands, hasCopy, compute, SgdRule(b, op, operands, compute));
-        })
-        .Case([&](train::AdamwUpdateOp op) {
-          emitSweep(b, call, operands, operands.state.size() > 3, compute,
-                    AdamwRule(b, op, operands, compute));
-        });
+        .Case([&](train::SgdUpdateOp op) { sweep(op, SgdRule(b, op, operands, compute)); })
+        .Case([&](train::AdamwUpdateOp op) { sweep(op, AdamwRule(b, op, operands, compute)); });
   });
   return success();
 }

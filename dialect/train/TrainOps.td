@@ -135,8 +135,11 @@ def Train_AssignOp : Train_Op<"assign", [DeclareOpInterfaceMethods<SymbolUserOpI
   let assemblyFormat = "$param `,` $value (`guard` $found_inf^ `:` type($found_inf))? attr-dict `:` type($value)";
 }
 
-class Train_UpdateOp<string mnemonic, dag hyper> :
+/// `slots`: how many optimizer slots a parameter has, as a C++ expression of the op.
+class Train_UpdateOp<string mnemonic, dag hyper, string slots> :
     Train_Op<mnemonic, [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  code slotMethod = "int64_t getSlotCount() { return " # slots # "; }\n";
+  let extraClassDeclaration = slotMethod;
   let arguments = !con((ins TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
     Variadic<Train_FloatTensor>:$gradients, TensorOf<[I32]>:$found_inf, TensorOf<[F64]>:$sqnorm), hyper);
   let assemblyFormat = [{
@@ -146,7 +149,8 @@ class Train_UpdateOp<string mnemonic, dag hyper> :
   let hasVerifier = 1;
 }
 
-def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64Attr:$weight_decay, BoolAttr:$nesterov)> {
+def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64Attr:$weight_decay, BoolAttr:$nesterov),
+    "getMomentum().isZero() ? 0 : 1"> {
   let summary = "one SGD step for a group of parameters";
   let description = [{
     Pass 2, one sweep over the flat group, skipped when `found_inf` is 1 and the step is guarded. With g the gradient
@@ -164,7 +168,7 @@ def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64
 }
 
 def Train_AdamwUpdateOp : Train_UpdateOp<"adamw_update",
-    (ins F64Attr:$beta1, F64Attr:$beta2, F64Attr:$eps, F64Attr:$weight_decay)> {
+    (ins F64Attr:$beta1, F64Attr:$beta2, F64Attr:$eps, F64Attr:$weight_decay), "2"> {
   let summary = "one AdamW step for a group of parameters";
   let description = [{
     As `train.sgd_update`, with t = the scalar `update`:
