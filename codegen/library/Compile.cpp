@@ -18,7 +18,7 @@ namespace {
 
 /// The code for one batch size and one instruction level.
 struct Part {
-  int64_t batch;
+  size_t variant; ///< number of the batch size
   const CpuLevel *level;
   std::string bitcode; ///< optimised
 };
@@ -40,6 +40,8 @@ public:
 private:
   const CompileRequest &request;
   LibraryDescription library;
+  /// The planned module of each variant, as Frontend::save gives it.
+  std::vector<std::string> plans;
 
   std::vector<int64_t> batches() const {
     std::vector<int64_t> sizes = {request.recipe.batch};
@@ -79,6 +81,7 @@ private:
       for (auto [level, compiled] : llvm::zip(cpuLevels(), levels))
         if (compiled)
           library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*planned, level));
+      plans.push_back(Frontend::save(*planned));
     }
     library.levels = levels;
   }
@@ -86,9 +89,8 @@ private:
   void makePart(Part &part) const {
     const CompileRequest silent = silentRequest();
     Frontend frontend(silent);
-    OwningOpRef<ModuleOp> planned = frontend.plan(part.batch);
-    frontend.choosePrimitivesOf(*planned);
-    const std::string prefix = symbolPrefix(part.batch, part.level->name);
+    OwningOpRef<ModuleOp> planned = frontend.load(plans[part.variant]);
+    const std::string prefix = symbolPrefix(library.variants[part.variant].batch, part.level->name);
     OwningOpRef<ModuleOp> code = frontend.emit(*planned, *part.level, prefix,
                                                {library.arenaBytes, library.scratchBytes}, /*lower=*/true);
     Backend backend(library.name);
@@ -100,9 +102,8 @@ private:
   std::string makeObject() {
     std::vector<Part> parts;
     for (auto [level, compiled] : llvm::zip(cpuLevels(), library.levels))
-      for (const VariantDescription &variant : library.variants)
-        if (compiled)
-          parts.push_back({variant.batch, &level, ""});
+      for (size_t variant = 0; compiled && variant < plans.size(); ++variant)
+        parts.push_back({variant, &level, ""});
     runParallel(parts.size(), [&](size_t i) { makePart(parts[i]); });
     Backend backend(library.name);
     for (const Part &part : parts)

@@ -6,9 +6,14 @@
 #include "codegen/cuda/Ptx.h"
 #include "codegen/library/Description.h"
 #include "import/Import.h"
+#include "import/ModuleBuilder.h"
 #include "passes/Pipeline.h"
 
+#include "dialect/train/TrainDialect.h"
+
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
 
 using namespace mlir;
 
@@ -78,6 +83,27 @@ void Frontend::run(ModuleOp module, const std::string &stage) {
 OwningOpRef<ModuleOp> Frontend::plan(int64_t batch) {
   OwningOpRef<ModuleOp> module = import(batch);
   run(*module, "plan-memory");
+  return module;
+}
+
+std::string Frontend::save(ModuleOp planned) {
+  OwningOpRef<ModuleOp> copy = planned.clone();
+  FloatAttr zero = Builder(planned.getContext()).getF64FloatAttr(0);
+  for (auto param : copy->getOps<train::ParamOp>())
+    param.setInitAttr(train::InitAttr::get(planned.getContext(), "constant", zero, zero, ElementsAttr()));
+  std::string bytecode;
+  llvm::raw_string_ostream stream(bytecode);
+  if (failed(writeBytecodeToFile(*copy, stream)))
+    throw Diagnostic(ExitCode::Internal, "the planned module cannot be written as bytecode");
+  return bytecode;
+}
+
+OwningOpRef<ModuleOp> Frontend::load(const std::string &bytecode) {
+  loadModelDialects(mlirContext);
+  ErrorCollector errors(mlirContext, request.note);
+  auto module = parseSourceString<ModuleOp>(bytecode, ParserConfig(&mlirContext));
+  if (!module)
+    errors.raise("the planned module cannot be read back", ExitCode::Internal);
   return module;
 }
 

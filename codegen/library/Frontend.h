@@ -47,6 +47,11 @@ public:
   /// Import and all passes: the module that code is made of.
   mlir::OwningOpRef<mlir::ModuleOp> plan(int64_t batch);
 
+  /// A planned module as bytecode for the load() of another Frontend, whose context is its own. Initial
+  /// values are left out: no code depends on them, and they may be large.
+  static std::string save(mlir::ModuleOp planned);
+  mlir::OwningOpRef<mlir::ModuleOp> load(const std::string &bytecode);
+
   /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these.
   std::vector<hs_primitive_desc> choosePrimitivesOf(mlir::ModuleOp planned);
 
