@@ -9,6 +9,7 @@
 #include "codegen/library/OutputFolder.h"
 #include "codegen/library/Parallel.h"
 #include "codegen/library/Texts.h"
+#include "codegen/library/ValueTable.h"
 #include "runtime/embedded/isa.h"
 
 using namespace mlir;
@@ -42,6 +43,8 @@ private:
   LibraryDescription library;
   /// The planned module of each variant, as Frontend::save gives it.
   std::vector<std::string> plans;
+  /// With separateOps: where each variant's values lie.
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
 
   std::vector<int64_t> batches() const {
     std::vector<int64_t> sizes = {request.recipe.batch};
@@ -81,6 +84,8 @@ private:
       for (auto [level, compiled] : llvm::zip(cpuLevels(), levels))
         if (compiled)
           library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*planned, level));
+      if (request.separateOps)
+        values.push_back(valueTable(*planned, batch));
       plans.push_back(Frontend::save(*planned));
     }
     library.levels = levels;
@@ -125,6 +130,8 @@ private:
     folder.write(name + "Config.cmake", cmakeConfigText(library));
     folder.write(name + ".pc", pkgConfigText(library));
     folder.write("example.c", exampleText(library));
+    if (request.separateOps)
+      folder.write(name + kValueTableSuffix, values.dump() + "\n");
     folder.commit();
   }
 };

@@ -32,6 +32,7 @@ struct ParamDescription {
   std::vector<int64_t> shape;
   int64_t count;
   bool buffer;
+  bool split; ///< the values are the working copy and, at `offset`, their low halves
   int64_t offset, copyOffset = -1;
   hs_dtype copyType;
   std::array<int64_t, HS_MAX_SLOTS> slots;

@@ -87,6 +87,35 @@ TEST_F(ModuleBuilder, DoublePrecisionIsEverywhere) {
   EXPECT_EQ(text.find("tensor<4x3xf32>"), std::string::npos);
 }
 
+TEST_F(ModuleBuilder, LowPrecisionIsLeftToTheCasts) {
+  recipe.precision.params = recipe.precision.compute = recipe.precision.output = "bf16";
+  recipe.precision.convert = true;
+  recipe.precision.masters = "none";
+  recipe.loss.kind = "mse";
+  std::string text = build(R"(["N", 3])", R"({"op": "linear", "name": "fc", "out": 2})");
+  expectParts(text, {"params = bf16, compute = bf16", "output = bf16, convert = true, masters = \"none\">",
+                     "train.param @fc.weight : tensor<2x3xf32>", "@train_step(%arg0: tensor<4x3xf32>"});
+}
+
+TEST_F(ModuleBuilder, PolicyHoldsWhatIsNotTheDefault) {
+  recipe.precision.keep = "norms";
+  recipe.precision.masters = "split";
+  recipe.precision.update = "stochastic";
+  recipe.precision.ops = {{"softmax", "fp32"}};
+  recipe.precision.layers = {{"head.*", "fp32"}, {"a", "lower"}};
+  expectParts(build(R"(["N", 8])", R"({"op": "linear", "out": 3})"),
+              {"scale = 1.000000e+00 : f64, keep = \"norms\", masters = \"split\", update = \"stochastic\", "
+               "ops = {softmax = \"fp32\"}, layers = {a = \"lower\", \"head.*\" = \"fp32\"}>"});
+}
+
+TEST_F(ModuleBuilder, OutputsAreMarkedBeforeTheLoss) {
+  recipe.loss.kind = "mse";
+  expectParts(build(R"(["N", 3])", R"({"op": "relu", "name": "r"})"),
+              {"@train_step", "%0 = nn.relu", "%1 = amp.output %0 : tensor<4x3xf32>",
+               "nn.squared_error %1, %arg1", "@eval_step", "%1 = amp.output %0", "nn.squared_error %1, %arg1",
+               ", %1 : tensor<f32>, tensor<4x3xf32>", "@forward", "%1 = amp.output %0", "return %1"});
+}
+
 TEST_F(ModuleBuilder, ClassAxisIsMovedLast) {
   recipe.loss.axis = 1;
   expectParts(build(R"(["N", 5, 2, 3])", R"({"op": "relu"})"),

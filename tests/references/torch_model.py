@@ -62,13 +62,16 @@ class JsonModel(nn.Module):
         values = dict(zip(self.input_names, inputs))
         for node in self.nodes:
             arguments = [values[name] for name in node["inputs"]]
-            result = getattr(self, "op_" + node["op"])(node["name"], node.get("attrs", {}), *arguments)
+            result = self.run_node(node, arguments)
             values.update(zip(node["outputs"], result if isinstance(result, (tuple, list)) else [result]))
             if self.keep_gradients:
                 for name in node["outputs"]:
                     values[name].retain_grad()
         self.values = values
         return values[self.output_names[0]]
+
+    def run_node(self, node, arguments):
+        return getattr(self, "op_" + node["op"])(node["name"], node.get("attrs", {}), *arguments)
 
     def parameter(self, node, short, shape, default, attrs):
         """The tensor NODE.SHORT, made on the first run; `default` is a bound b for U(-b, b), or ("constant", c)."""

@@ -25,13 +25,14 @@ LibrarySource LibrarySource::existing(const std::string &path, const RecipeOptio
   return source;
 }
 
-LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe) {
+LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe, bool separateOps) {
   LibrarySource source;
   source.folder = std::make_unique<TemporaryDirectory>();
   CompileRequest request = compileRequest(model, "", recipe);
   request.outputDir = (source.folder->path() / request.name).string();
   request.hostOnly = true;
-  printProgress("compiling " + model);
+  request.separateOps = separateOps;
+  printProgress("compiling " + model + (separateOps ? " with each op on its own" : ""));
   compiler().compileLibrary(request);
   source.library = request.outputDir;
   return source;
