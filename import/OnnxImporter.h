@@ -1,5 +1,5 @@
 // The state of one ONNX import, shared by the frame (OnnxReader), the ops (OnnxOps) and the patterns
-// (OnnxPatterns).
+// (OnnxPatterns, OnnxAttention).
 #ifndef HALFSTEP_IMPORT_ONNXIMPORTER_H
 #define HALFSTEP_IMPORT_ONNXIMPORTER_H
 
@@ -47,7 +47,16 @@ private:
   };
   std::map<int, Fused> fused;
   std::set<int> absorbed;
-  std::vector<std::string> trainedBatchNorms, trainedDropouts;
+  /// Attention over values [b, h, t, d]; its last node is the key in `attentions`.
+  struct AttentionPattern {
+    std::string query, key, value;
+    std::vector<std::pair<std::string, bool>> factors; ///< of the scores; true: they are divided by it
+    bool causal = false;
+    bool swapped = false; ///< the result is [b, t, h, d]
+    std::set<int> nodes;
+  };
+  std::map<int, AttentionPattern> attentions;
+  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
 
   // The frame (OnnxReader.cpp).
   void checkVersions();
@@ -80,6 +89,22 @@ private:
   std::optional<double> factorOf(const onnx::NodeProto &node, int side);
   void matchErfGelu(int erf);
   void matchSilu(int sigmoid);
+
+  // Attention and embeddings (OnnxAttention.cpp).
+  /// The node of type `op` that makes `name`; null when there is none.
+  const onnx::NodeProto *producerOf(const std::string &name, const std::string &op) const;
+  bool looksLikeNumber(const std::string &name) const;
+  /// True for a tensor known at import whose elements all are `wanted`.
+  bool isConstantOf(const std::string &name, double wanted);
+  std::string withoutFactors(std::string name, AttentionPattern &found) const;
+  std::string keysOf(const std::string &name, AttentionPattern &found) const;
+  bool isCausalMask(const std::string &name, AttentionPattern &found);
+  void matchAttention(int softmax);
+  std::string joinHeads(const OnnxNode &node, const std::string &name, const std::string &made);
+  std::string packedProjections(const std::vector<std::string> &parts) const;
+  double scaleOf(const OnnxNode &node, const AttentionPattern &found);
+  void addAttention(const OnnxNode &node, const AttentionPattern &found);
+  void addGather(const OnnxNode &node);
 
   // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).
   using Handler = void (OnnxImporter::*)(const OnnxNode &);

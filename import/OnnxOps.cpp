@@ -365,9 +365,10 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"SequenceAt", &I::addSequenceAt},
       {"Concat", &I::addConcat},
       {"Shape", &I::addFoldOnly},
-      {"Gather", &I::addFoldOnly},
+      {"Gather", &I::addGather},
       {"Slice", &I::addFoldOnly},
       {"Expand", &I::addFoldOnly},
+      {"Range", &I::addFoldOnly},
       {"Sqrt", &I::addFoldOnly},
   };
   return table;

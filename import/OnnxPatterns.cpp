@@ -14,6 +14,8 @@ void OnnxImporter::findPatterns() {
       matchErfGelu(i);
     else if (proto.node(i).op_type() == "Sigmoid")
       matchSilu(i);
+    else if (proto.node(i).op_type() == "Softmax")
+      matchAttention(i);
   }
 }
 

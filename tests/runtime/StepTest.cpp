@@ -101,7 +101,7 @@ TEST(Step, AClassIdOutOfRangeIsFoundBeforeAnythingRuns) {
     auto before = stateBytes(instance);
     train(instance, batch, HS_ERROR_INPUT);
     EXPECT_EQ(lastError(instance),
-              "class id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
+              "id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
     EXPECT_EQ(stateBytes(instance), before);
     EXPECT_EQ(instance->step, 0u);
   }

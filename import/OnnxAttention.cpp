@@ -1,0 +1,248 @@
+// Finds scaled dot-product attention, which exporters write as two products around a softmax, and the lookup
+// of rows that embeddings are.
+#include "import/OnnxImporter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+static const std::vector<int64_t> kSwapHeads = {0, 2, 1, 3};
+
+const onnx::NodeProto *OnnxImporter::producerOf(const std::string &name, const std::string &op) const {
+  auto found = producers.find(name);
+  if (found == producers.end() || proto.node(found->second).op_type() != op)
+    return nullptr;
+  const onnx::NodeProto &node = proto.node(found->second);
+  return node.input_size() > 0 && node.output_size() > 0 ? &node : nullptr;
+}
+
+static std::vector<int64_t> permutation(const onnx::NodeProto &node) {
+  for (const auto &attribute : node.attribute())
+    if (attribute.name() == "perm")
+      return {attribute.ints().begin(), attribute.ints().end()};
+  return {};
+}
+
+/// True for what scales scores: a constant, or a number computed from extents.
+bool OnnxImporter::looksLikeNumber(const std::string &name) const {
+  if (auto found = initializers.find(name); found != initializers.end())
+    return countElements(*found->second, placeOf("initializer '" + name + "'")) == 1;
+  return producerOf(name, "Sqrt") || producerOf(name, "Div") || producerOf(name, "CastLike") ||
+         producerOf(name, "Cast") ||
+         (producers.count(name) && proto.node(producers.at(name)).op_type() == "Constant");
+}
+
+std::string OnnxImporter::withoutFactors(std::string name, AttentionPattern &found) const {
+  for (;;) {
+    const onnx::NodeProto *mul = producerOf(name, "Mul"), *div = producerOf(name, "Div");
+    const onnx::NodeProto *node = mul ? mul : div;
+    if (!node || node->input_size() != 2)
+      return name;
+    int side = looksLikeNumber(node->input(1)) ? 1 : 0;
+    if (!looksLikeNumber(node->input(side)) || (div && side == 0))
+      return name;
+    found.factors.push_back({node->input(side), div != nullptr});
+    found.nodes.insert(producers.at(name));
+    name = node->input(1 - side);
+  }
+}
+
+/// The keys [b, h, t, d] behind their transpose: a Transpose of the last two dimensions, or one of three
+/// dimensions between two reshapes.
+std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &found) const {
+  const onnx::NodeProto *reshape = producerOf(name, "Reshape");
+  const onnx::NodeProto *transpose = producerOf(reshape ? reshape->input(0) : name, "Transpose");
+  if (!transpose)
+    return "";
+  std::vector<int64_t> perm = permutation(*transpose);
+  if (!reshape)
+    return perm == std::vector<int64_t>{0, 1, 3, 2}
+               ? (found.nodes.insert(producers.at(name)), transpose->input(0))
+               : "";
+  const onnx::NodeProto *joined = producerOf(transpose->input(0), "Reshape");
+  if (!joined || perm != std::vector<int64_t>{0, 2, 1})
+    return "";
+  found.nodes.insert(
+      {producers.at(name), producers.at(reshape->input(0)), producers.at(transpose->input(0))});
+  return joined->input(0);
+}
+
+bool OnnxImporter::isConstantOf(const std::string &name, double wanted) {
+  if (auto found = initializers.find(name); found != initializers.end()) {
+    KnownTensor tensor = readTensor(*found->second, folder, placeOf("initializer '" + name + "'"));
+    return !tensor.integer && std::all_of(tensor.numbers.begin(), tensor.numbers.end(),
+                                          [&](double value) { return value == wanted; });
+  }
+  const onnx::NodeProto *expand = producerOf(name, "Expand");
+  std::optional<double> value = scalarOf(expand ? expand->input(0) : name, placeOf(""));
+  return value && *value == wanted;
+}
+
+/// Where(Equal(Trilu(ones), 0), the lowest number, 0): adds nothing up to the diagonal.
+bool OnnxImporter::isCausalMask(const std::string &name, AttentionPattern &found) {
+  const onnx::NodeProto *where = producerOf(name, "Where");
+  const onnx::NodeProto *equal =
+      where && where->input_size() == 3 ? producerOf(where->input(0), "Equal") : nullptr;
+  const onnx::NodeProto *lower =
+      equal && equal->input_size() == 2 ? producerOf(equal->input(0), "Trilu") : nullptr;
+  if (!lower || lower->input_size() != 1 || nodeAt(producers.at(equal->input(0))).integer("upper", 1) != 0)
+    return false;
+  constexpr double low = -1e30;
+  std::optional<double> hidden = scalarOf(where->input(1), placeOf(""));
+  if (!hidden || *hidden > low || !isConstantOf(where->input(2), 0) || !isConstantOf(equal->input(1), 0) ||
+      !isConstantOf(lower->input(0), 1))
+    return false;
+  for (const std::string &value : {name, where->input(0), equal->input(0), lower->input(0)})
+    if (auto producer = producers.find(value); producer != producers.end())
+      found.nodes.insert(producer->second);
+  return true;
+}
+
+void OnnxImporter::matchAttention(int softmax) {
+  const onnx::NodeProto &node = proto.node(softmax);
+  if (node.input_size() != 1 || node.output_size() != 1 ||
+      (nodeAt(softmax).integer("axis", -1) != -1 && nodeAt(softmax).integer("axis", -1) != 3))
+    return;
+  AttentionPattern found;
+  std::string scores = node.input(0);
+  if (const onnx::NodeProto *add = producerOf(scores, "Add"); add && add->input_size() == 2) {
+    int mask = isCausalMask(add->input(0), found) ? 0 : 1;
+    if (mask == 1 && !isCausalMask(add->input(1), found))
+      return;
+    found.causal = true;
+    found.nodes.insert(producers.at(scores));
+    scores = add->input(1 - mask);
+  }
+  scores = withoutFactors(scores, found);
+  const onnx::NodeProto *product = producerOf(scores, "MatMul");
+  int weighted = onlyUse(node.output(0));
+  if (!product || product->input_size() != 2 || weighted < 0 || proto.node(weighted).op_type() != "MatMul" ||
+      proto.node(weighted).input(0) != node.output(0))
+    return;
+  found.query = withoutFactors(product->input(0), found);
+  found.key = keysOf(withoutFactors(product->input(1), found), found);
+  found.value = proto.node(weighted).input(1);
+  if (found.key.empty())
+    return;
+  found.nodes.insert({softmax, producers.at(scores)});
+  int last = weighted, swap = onlyUse(proto.node(weighted).output(0));
+  if (swap >= 0 && proto.node(swap).op_type() == "Transpose" && permutation(proto.node(swap)) == kSwapHeads) {
+    found.swapped = true;
+    found.nodes.insert(weighted);
+    last = swap;
+  }
+  absorbed.insert(found.nodes.begin(), found.nodes.end());
+  attentions.emplace(last, std::move(found));
+}
+
+//===----------------------------------------------------------------------===//
+// Into the graph
+//===----------------------------------------------------------------------===//
+
+/// A value [b, h, t, d] as [b, t, h * d]: where a transpose made it, what that read.
+std::string OnnxImporter::joinHeads(const OnnxNode &node, const std::string &name, const std::string &made) {
+  const onnx::NodeProto *swap = producerOf(resolve(name), "Transpose");
+  std::string rows;
+  if (swap && permutation(*swap) == kSwapHeads) {
+    rows = operand(swap->input(0), node.place);
+  } else {
+    rows = made + ".swapped";
+    graph.addNode(
+        {"transpose", node.name, {operand(name, node.place)}, {rows}, {{"perm", kSwapHeads}}, node.place});
+  }
+  Shape shape = graph.shapeOf(rows, node.place);
+  shape[2].size *= shape[3].size;
+  shape.pop_back();
+  // A view of a value that has this shape already is that value.
+  if (const onnx::NodeProto *view = producerOf(rows, "Reshape")) {
+    std::string source = operand(view->input(0), node.place);
+    if (graph.shapeOf(source, node.place) == shape)
+      return source;
+  }
+  graph.addNode({"reshape", node.name, {rows}, {made}, {}, node.place}, shape);
+  return made;
+}
+
+/// The one value that query, key and value are equal parts of, in this order; "" when there is none.
+std::string OnnxImporter::packedProjections(const std::vector<std::string> &parts) const {
+  for (const Node &split : graph.nodes)
+    if (split.op == "split" && split.outputs == parts) {
+      const std::vector<int64_t> &sizes = split.integers("sizes");
+      if (split.integer("axis") == 2 && std::equal(sizes.begin() + 1, sizes.end(), sizes.begin()))
+        return split.inputs[0];
+    }
+  return "";
+}
+
+double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found) {
+  double scale = 1;
+  for (const auto &[name, divides] : found.factors) {
+    auto initializer = initializers.find(name);
+    std::optional<double> factor = scalarOf(name, node.place);
+    if (!factor && initializer != initializers.end())
+      if (KnownTensor tensor = readTensor(*initializer->second, folder, node.place); !tensor.integer)
+        factor = tensor.numbers.at(0);
+    if (!factor || !std::isfinite(*factor) || *factor == 0)
+      node.unsupported("the scale of attention must be a constant other than 0, '" + name + "' is none");
+    scale *= divides ? 1 / *factor : *factor;
+  }
+  return scale;
+}
+
+void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &found) {
+  std::vector<std::string> parts;
+  Shape query = shapeOf(found.query, node.place), value = shapeOf(found.value, node.place);
+  for (const std::string &name : {found.query, found.key, found.value})
+    if (Shape shape = shapeOf(name, node.place);
+        shape.size() != 4 || shape[1].perSample || shape[3].perSample || !(shape[3] == value[3]))
+      node.unsupported("attention is supported on values [n, heads, t, columns] of one number of columns, '" +
+                       name + "' has shape " + toString(shape));
+  const char *roles[] = {".query", ".key", ".value"};
+  for (size_t i = 0; i < 3; ++i)
+    parts.push_back(
+        joinHeads(node, std::vector{found.query, found.key, found.value}[i], node.output() + roles[i]));
+  if (std::string packed = packedProjections(parts); !packed.empty())
+    parts = {packed};
+  std::string rows = node.output() + ".rows";
+  graph.addNode({"attention",
+                 node.name,
+                 parts,
+                 {rows},
+                 {{"heads", query[1].size}, {"causal", found.causal}, {"scale", scaleOf(node, found)}},
+                 node.place});
+  Shape heads = {query[0], query[2], query[1], query[3]};
+  std::string split = found.swapped ? node.output() : node.output() + ".heads";
+  graph.addNode({"reshape", node.name, {rows}, {split}, {}, node.place}, heads);
+  if (!found.swapped)
+    emit(node, "transpose", {split}, {{"perm", kSwapHeads}});
+  fusedAttentions.push_back(node.name);
+}
+
+/// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.
+void OnnxImporter::addGather(const OnnxNode &node) {
+  if (!isParameter(node.input(0)) || node.integer("axis", 0) != 0)
+    node.unsupported("'Gather' is supported from shapes, and with axis = 0 from parameters, only");
+  std::string table = operand(node.input(0), node.place);
+  Shape shape = graph.shapeOf(table, node.place);
+  const KnownTensor *numbers = findKnown(node.input(1), node.place);
+  if (!numbers)
+    return emit(node, "embedding", {table, operand(node.input(1), node.place)});
+  std::vector<int64_t> wanted = numbers->fixedIntegers(node.place);
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i] != int64_t(i))
+      node.unsupported(
+          "'Gather' of known rows of a parameter is supported for the first ones, in order, only");
+  if (numbers->shape.size() != 1 || wanted.empty() || int64_t(wanted.size()) > shape[0].size)
+    node.place.badInput(std::to_string(wanted.size()) + " rows of a table of shape " + toString(shape));
+  int64_t first = int64_t(wanted.size()), rest = shape[0].size - first;
+  if (rest == 0) {
+    aliases.emplace(node.output(), table);
+    return;
+  }
+  Node split{"split", node.name, {table}, {node.output(), node.output() + ".rest"}, {}, node.place};
+  split.attributes = {{"axis", int64_t(0)}, {"sizes", std::vector<int64_t>{first, rest}}};
+  graph.addNode(std::move(split));
+}
+
+} // namespace halfstep
