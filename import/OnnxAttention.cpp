@@ -56,10 +56,12 @@ std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &foun
   if (!transpose)
     return "";
   std::vector<int64_t> perm = permutation(*transpose);
-  if (!reshape)
-    return perm == std::vector<int64_t>{0, 1, 3, 2}
-               ? (found.nodes.insert(producers.at(name)), transpose->input(0))
-               : "";
+  if (!reshape) {
+    if (perm != std::vector<int64_t>{0, 1, 3, 2})
+      return "";
+    found.nodes.insert(producers.at(name));
+    return transpose->input(0);
+  }
   const onnx::NodeProto *joined = producerOf(transpose->input(0), "Reshape");
   if (!joined || perm != std::vector<int64_t>{0, 2, 1})
     return "";
@@ -191,17 +193,15 @@ double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found
 }
 
 void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &found) {
-  std::vector<std::string> parts;
   Shape query = shapeOf(found.query, node.place), value = shapeOf(found.value, node.place);
-  for (const std::string &name : {found.query, found.key, found.value})
-    if (Shape shape = shapeOf(name, node.place);
-        shape.size() != 4 || shape[1].perSample || shape[3].perSample || !(shape[3] == value[3]))
+  std::vector<std::string> parts;
+  for (auto [name, role] : {std::pair(found.query, ".query"), {found.key, ".key"}, {found.value, ".value"}}) {
+    Shape shape = shapeOf(name, node.place);
+    if (shape.size() != 4 || shape[1].perSample || shape[3].perSample || !(shape[3] == value[3]))
       node.unsupported("attention is supported on values [n, heads, t, columns] of one number of columns, '" +
                        name + "' has shape " + toString(shape));
-  const char *roles[] = {".query", ".key", ".value"};
-  for (size_t i = 0; i < 3; ++i)
-    parts.push_back(
-        joinHeads(node, std::vector{found.query, found.key, found.value}[i], node.output() + roles[i]));
+    parts.push_back(joinHeads(node, name, node.output() + role));
+  }
   if (std::string packed = packedProjections(parts); !packed.empty())
     parts = {packed};
   std::string rows = node.output() + ".rows";

@@ -115,7 +115,7 @@ public:
   void storeWhole(Value vector, Value flat, Value at) { store(vector, flat, at, form.lanes); }
 };
 
-/// Fails unless all floating operands but those of `statistics` have one type that products are emitted for.
+/// Fails unless `values`, of which there is one, have one element type.
 mlir::LogicalResult checkAttentionTypes(mlir::Operation *op, mlir::ValueRange values);
 
 } // namespace halfstep

@@ -94,8 +94,8 @@ private:
     int64_t lanes = b.form.lanes;
     Value zero = b.zeroVector(b.form.compute);
     for (Value vector : {scratch.lse, scratch.delta})
-      b.storeWhole(zero, vector, b.index(stride - lanes)),
-          b.storeWhole(zero, vector, b.index(stride - 2 * lanes));
+      for (int64_t at = stride - s.width; at < stride; at += lanes)
+        b.storeWhole(zero, vector, b.index(at));
     b.loop(s.queries, [&](Value row) {
       Value sum = zero;
       for (int64_t column = 0; column < s.depth; column += lanes) {
