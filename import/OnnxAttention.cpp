@@ -24,32 +24,50 @@ static std::vector<int64_t> permutation(const onnx::NodeProto &node) {
   return {};
 }
 
-/// True for what scales scores: a constant, or a number computed from extents.
-bool OnnxImporter::looksLikeNumber(const std::string &name) const {
+/// True for what is computed from constants and extents alone, which folding will make a constant. Chains
+/// that are deeper than an exporter's are not looked at.
+bool OnnxImporter::isFoldable(const std::string &name, int depth) {
+  // False while it is looked at: a cycle is no constant.
+  auto [seen, isNew] = foldable.emplace(name, false);
+  if (!isNew)
+    return seen->second;
   if (auto found = initializers.find(name); found != initializers.end())
-    return countElements(*found->second, placeOf("initializer '" + name + "'")) == 1;
-  return producerOf(name, "Sqrt") || producerOf(name, "Div") || producerOf(name, "CastLike") ||
-         producerOf(name, "Cast") ||
-         (producers.count(name) && proto.node(producers.at(name)).op_type() == "Constant");
+    return foldable[name] = countElements(*found->second, placeOf("initializer '" + name + "'")) == 1;
+  auto producer = producers.find(name);
+  if (producer == producers.end() || depth == 0)
+    return false;
+  const onnx::NodeProto &node = proto.node(producer->second);
+  const std::string &op = node.op_type();
+  if (op == "Constant" || op == "Shape")
+    return foldable[name] = true;
+  static const std::set<std::string> ops = {"Sqrt",   "Div",   "Pow",     "Mul",       "Cast",    "CastLike",
+                                            "Gather", "Slice", "Squeeze", "Unsqueeze", "Identity"};
+  int inputs = op == "CastLike" ? std::min(node.input_size(), 1) : node.input_size();
+  bool all = ops.count(op) && inputs > 0;
+  for (int i = 0; i < inputs && all; ++i)
+    all = isFoldable(node.input(i), depth - 1);
+  return foldable[name] = all;
 }
 
-std::string OnnxImporter::withoutFactors(std::string name, AttentionPattern &found) const {
+std::string OnnxImporter::withoutFactors(std::string name, AttentionPattern &found) {
   for (;;) {
     const onnx::NodeProto *mul = producerOf(name, "Mul"), *div = producerOf(name, "Div");
     const onnx::NodeProto *node = mul ? mul : div;
     if (!node || node->input_size() != 2)
       return name;
-    int side = looksLikeNumber(node->input(1)) ? 1 : 0;
-    if (!looksLikeNumber(node->input(side)) || (div && side == 0))
+    constexpr int depth = 16;
+    int side = isFoldable(node->input(1), depth) ? 1 : 0;
+    if (!isFoldable(node->input(side), depth) || (div && side == 0))
+      return name;
+    if (!found.nodes.insert(producers.at(name)).second)
       return name;
     found.factors.push_back({node->input(side), div != nullptr});
-    found.nodes.insert(producers.at(name));
     name = node->input(1 - side);
   }
 }
 
-/// The keys [b, h, t, d] behind their transpose: a Transpose of the last two dimensions, or one of three
-/// dimensions between two reshapes.
+/// The keys behind their transpose: [b, h, t, d] with its last two dimensions exchanged, alone or between two
+/// reshapes, or [b, t, h, d], which is moved at once.
 std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &found) const {
   const onnx::NodeProto *reshape = producerOf(name, "Reshape");
   const onnx::NodeProto *transpose = producerOf(reshape ? reshape->input(0) : name, "Transpose");
@@ -57,7 +75,8 @@ std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &foun
     return "";
   std::vector<int64_t> perm = permutation(*transpose);
   if (!reshape) {
-    if (perm != std::vector<int64_t>{0, 1, 3, 2})
+    found.keyByRows = perm == std::vector<int64_t>{0, 2, 3, 1};
+    if (!found.keyByRows && perm != std::vector<int64_t>{0, 1, 3, 2})
       return "";
     found.nodes.insert(producers.at(name));
     return transpose->input(0);
@@ -120,7 +139,7 @@ void OnnxImporter::matchAttention(int softmax) {
   const onnx::NodeProto *product = producerOf(scores, "MatMul");
   int weighted = onlyUse(node.output(0));
   if (!product || product->input_size() != 2 || weighted < 0 || proto.node(weighted).op_type() != "MatMul" ||
-      proto.node(weighted).input(0) != node.output(0))
+      proto.node(weighted).input_size() != 2 || proto.node(weighted).input(0) != node.output(0))
     return;
   found.query = withoutFactors(product->input(0), found);
   found.key = keysOf(withoutFactors(product->input(1), found), found);
@@ -142,17 +161,22 @@ void OnnxImporter::matchAttention(int softmax) {
 // Into the graph
 //===----------------------------------------------------------------------===//
 
-/// A value [b, h, t, d] as [b, t, h * d]: where a transpose made it, what that read.
-std::string OnnxImporter::joinHeads(const OnnxNode &node, const std::string &name, const std::string &made) {
-  const onnx::NodeProto *swap = producerOf(resolve(name), "Transpose");
-  std::string rows;
-  if (swap && permutation(*swap) == kSwapHeads) {
-    rows = operand(swap->input(0), node.place);
-  } else {
-    rows = made + ".swapped";
-    graph.addNode(
-        {"transpose", node.name, {operand(name, node.place)}, {rows}, {{"perm", kSwapHeads}}, node.place});
-  }
+/// A value [b, t, h, d]: `name`, or what its transpose to [b, h, t, d] read, or that transposed back.
+std::string OnnxImporter::rowsOf(const OnnxNode &node, const std::string &name, bool byRows) {
+  const onnx::NodeProto *swap = byRows ? nullptr : producerOf(resolve(name), "Transpose");
+  if (byRows || (swap && permutation(*swap) == kSwapHeads))
+    return operand(byRows ? name : swap->input(0), node.place);
+  std::string rows = node.output() + ".rows_of." + name;
+  graph.addNode(
+      {"transpose", node.name, {operand(name, node.place)}, {rows}, {{"perm", kSwapHeads}}, node.place});
+  return rows;
+}
+
+/// A value [b, t, h, d] as [b, t, h * d].
+std::string OnnxImporter::joinHeads(const OnnxNode &node, const std::string &rows) {
+  const std::string made = node.output() + ".joined." + rows;
+  if (graph.hasValue(made))
+    return made;
   Shape shape = graph.shapeOf(rows, node.place);
   shape[2].size *= shape[3].size;
   shape.pop_back();
@@ -193,14 +217,16 @@ double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found
 }
 
 void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &found) {
-  Shape query = shapeOf(found.query, node.place), value = shapeOf(found.value, node.place);
   std::vector<std::string> parts;
-  for (auto [name, role] : {std::pair(found.query, ".query"), {found.key, ".key"}, {found.value, ".value"}}) {
-    Shape shape = shapeOf(name, node.place);
-    if (shape.size() != 4 || shape[1].perSample || shape[3].perSample || !(shape[3] == value[3]))
+  Shape query;
+  for (const std::string &name : {found.query, found.key, found.value}) {
+    std::string rows = rowsOf(node, name, found.keyByRows && name == found.key);
+    Shape shape = graph.shapeOf(rows, node.place);
+    query = parts.empty() ? shape : query;
+    if (shape.size() != 4 || shape[2].perSample || shape[3].perSample || !(shape[3] == query[3]))
       node.unsupported("attention is supported on values [n, heads, t, columns] of one number of columns, '" +
                        name + "' has shape " + toString(shape));
-    parts.push_back(joinHeads(node, name, node.output() + role));
+    parts.push_back(joinHeads(node, rows));
   }
   if (std::string packed = packedProjections(parts); !packed.empty())
     parts = {packed};
@@ -209,11 +235,10 @@ void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &fo
                  node.name,
                  parts,
                  {rows},
-                 {{"heads", query[1].size}, {"causal", found.causal}, {"scale", scaleOf(node, found)}},
+                 {{"heads", query[2].size}, {"causal", found.causal}, {"scale", scaleOf(node, found)}},
                  node.place});
-  Shape heads = {query[0], query[2], query[1], query[3]};
   std::string split = found.swapped ? node.output() : node.output() + ".heads";
-  graph.addNode({"reshape", node.name, {rows}, {split}, {}, node.place}, heads);
+  graph.addNode({"reshape", node.name, {rows}, {split}, {}, node.place}, query);
   if (!found.swapped)
     emit(node, "transpose", {split}, {{"perm", kSwapHeads}});
   fusedAttentions.push_back(node.name);

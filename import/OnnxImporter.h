@@ -47,15 +47,17 @@ private:
   };
   std::map<int, Fused> fused;
   std::set<int> absorbed;
-  /// Attention over values [b, h, t, d]; its last node is the key in `attentions`.
+  /// Attention over values [b, h, t, d], found by its last node.
   struct AttentionPattern {
     std::string query, key, value;
     std::vector<std::pair<std::string, bool>> factors; ///< of the scores; true: they are divided by it
     bool causal = false;
-    bool swapped = false; ///< the result is [b, t, h, d]
+    bool keyByRows = false; ///< the key is [b, t, h, d]
+    bool swapped = false;   ///< the result is [b, t, h, d]
     std::set<int> nodes;
   };
   std::map<int, AttentionPattern> attentions;
+  std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
   std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
 
   // The frame (OnnxReader.cpp).
@@ -93,14 +95,16 @@ private:
   // Attention and embeddings (OnnxAttention.cpp).
   /// The node of type `op` that makes `name`; null when there is none.
   const onnx::NodeProto *producerOf(const std::string &name, const std::string &op) const;
-  bool looksLikeNumber(const std::string &name) const;
+  bool isFoldable(const std::string &name, int depth);
   /// True for a tensor known at import whose elements all are `wanted`.
   bool isConstantOf(const std::string &name, double wanted);
-  std::string withoutFactors(std::string name, AttentionPattern &found) const;
+  /// What `name` is a constant multiple of; notes the factors.
+  std::string withoutFactors(std::string name, AttentionPattern &found);
   std::string keysOf(const std::string &name, AttentionPattern &found) const;
   bool isCausalMask(const std::string &name, AttentionPattern &found);
   void matchAttention(int softmax);
-  std::string joinHeads(const OnnxNode &node, const std::string &name, const std::string &made);
+  std::string rowsOf(const OnnxNode &node, const std::string &name, bool byRows);
+  std::string joinHeads(const OnnxNode &node, const std::string &rows);
   std::string packedProjections(const std::vector<std::string> &parts) const;
   double scaleOf(const OnnxNode &node, const AttentionPattern &found);
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
