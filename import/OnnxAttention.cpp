@@ -147,10 +147,42 @@ void OnnxImporter::matchAttention(int softmax) {
   if (found.key.empty())
     return;
   found.nodes.insert({softmax, producers.at(scores)});
-  int last = weighted, swap = onlyUse(proto.node(weighted).output(0));
+  takeAttention(weighted, std::move(found));
+}
+
+/// The node of opset 23, on values of four dimensions. Of three, it stands for itself.
+void OnnxImporter::matchAttentionNode(int index) {
+  OnnxNode node = nodeAt(index);
+  if (node.find("q_num_heads") || !node.hasInput(2) || node.proto.output_size() == 0)
+    return;
+  AttentionPattern found = optionsOf(node);
+  found.query = node.input(0);
+  found.key = node.input(1);
+  found.value = node.input(2);
+  takeAttention(index, std::move(found));
+}
+
+/// Scale and mask of a node of opset 23; unsupported is what has no counterpart.
+OnnxImporter::AttentionPattern OnnxImporter::optionsOf(const OnnxNode &node) const {
+  onlyFirstOutput(node);
+  for (int input = 3; input < node.proto.input_size(); ++input)
+    if (node.hasInput(input))
+      node.unsupported("'Attention' is supported without a mask and without past keys only");
+  if (node.number("softcap", 0) != 0)
+    node.unsupported("'Attention' is supported with softcap = 0 only");
+  AttentionPattern found;
+  found.asNode = true;
+  found.scale = node.number("scale", 0);
+  found.causal = node.integer("is_causal", 0) != 0;
+  return found;
+}
+
+/// The pattern ends with node `last`, or with a transpose to [b, t, h, d] that alone uses that.
+void OnnxImporter::takeAttention(int last, AttentionPattern found) {
+  int swap = onlyUse(proto.node(last).output(0));
   if (swap >= 0 && proto.node(swap).op_type() == "Transpose" && permutation(proto.node(swap)) == kSwapHeads) {
     found.swapped = true;
-    found.nodes.insert(weighted);
+    found.nodes.insert(last);
     last = swap;
   }
   absorbed.insert(found.nodes.begin(), found.nodes.end());
@@ -201,7 +233,9 @@ std::string OnnxImporter::packedProjections(const std::vector<std::string> &part
   return "";
 }
 
-double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found) {
+double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth) {
+  if (found.asNode)
+    return found.scale != 0 ? found.scale : 1 / std::sqrt(double(depth));
   double scale = 1;
   for (const auto &[name, divides] : found.factors) {
     auto initializer = initializers.find(name);
@@ -223,25 +257,46 @@ void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &fo
     std::string rows = rowsOf(node, name, found.keyByRows && name == found.key);
     Shape shape = graph.shapeOf(rows, node.place);
     query = parts.empty() ? shape : query;
-    if (shape.size() != 4 || shape[2].perSample || shape[3].perSample || !(shape[3] == query[3]))
-      node.unsupported("attention is supported on values [n, heads, t, columns] of one number of columns, '" +
-                       name + "' has shape " + toString(shape));
+    if (shape.size() != 4 || shape[2].perSample || shape[3].perSample || !(shape[2] == query[2]) ||
+        !(shape[3] == query[3]))
+      node.unsupported(
+          "attention is supported on values [n, heads, t, columns] of equal heads and columns, '" + name +
+          "' has shape " + toString(shape));
     parts.push_back(joinHeads(node, rows));
   }
   if (std::string packed = packedProjections(parts); !packed.empty())
     parts = {packed};
   std::string rows = node.output() + ".rows";
-  graph.addNode({"attention",
-                 node.name,
-                 parts,
-                 {rows},
-                 {{"heads", query[2].size}, {"causal", found.causal}, {"scale", scaleOf(node, found)}},
-                 node.place});
+  graph.addNode(
+      {"attention",
+       node.name,
+       parts,
+       {rows},
+       {{"heads", query[2].size}, {"causal", found.causal}, {"scale", scaleOf(node, found, query[3].size)}},
+       node.place});
   std::string split = found.swapped ? node.output() : node.output() + ".heads";
   graph.addNode({"reshape", node.name, {rows}, {split}, {}, node.place}, query);
   if (!found.swapped)
     emit(node, "transpose", {split}, {{"perm", kSwapHeads}});
-  fusedAttentions.push_back(node.name);
+  if (!found.asNode)
+    fusedAttentions.push_back(node.name);
+}
+
+/// Attention of opset 23 on values [b, t, h * d].
+void OnnxImporter::addAttentionNode(const OnnxNode &node) {
+  AttentionPattern options = optionsOf(node);
+  int64_t heads = node.integer("q_num_heads", 0);
+  if (heads < 1 || node.integer("kv_num_heads", heads) != heads)
+    node.unsupported("'Attention' is supported with as many heads of keys as of queries only");
+  std::vector<std::string> parts;
+  for (int input : {0, 1, 2})
+    parts.push_back(operand(node.input(input), node.place));
+  const Shape &query = graph.shapeOf(parts[0], node.place);
+  int64_t depth = query.size() == 3 ? std::max<int64_t>(query[2].size / heads, 1) : 1;
+  if (std::string packed = packedProjections(parts); !packed.empty())
+    parts = {packed};
+  emit(node, "attention", parts,
+       {{"heads", heads}, {"causal", options.causal}, {"scale", scaleOf(node, options, depth)}});
 }
 
 /// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.

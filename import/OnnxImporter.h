@@ -53,7 +53,9 @@ private:
     std::vector<std::pair<std::string, bool>> factors; ///< of the scores; true: they are divided by it
     bool causal = false;
     bool keyByRows = false; ///< the key is [b, t, h, d]
-    bool swapped = false;   ///< the result is [b, t, h, d]
+    bool asNode = false;    ///< one node of opset 23, whose scale is `scale`; 0: 1 / sqrt(d)
+    double scale = 0;
+    bool swapped = false; ///< the result is [b, t, h, d]
     std::set<int> nodes;
   };
   std::map<int, AttentionPattern> attentions;
@@ -103,11 +105,15 @@ private:
   std::string keysOf(const std::string &name, AttentionPattern &found) const;
   bool isCausalMask(const std::string &name, AttentionPattern &found);
   void matchAttention(int softmax);
+  void matchAttentionNode(int index);
+  AttentionPattern optionsOf(const OnnxNode &node) const;
+  void takeAttention(int last, AttentionPattern found);
   std::string rowsOf(const OnnxNode &node, const std::string &name, bool byRows);
   std::string joinHeads(const OnnxNode &node, const std::string &rows);
   std::string packedProjections(const std::vector<std::string> &parts) const;
-  double scaleOf(const OnnxNode &node, const AttentionPattern &found);
+  double scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth);
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
+  void addAttentionNode(const OnnxNode &node);
   void addGather(const OnnxNode &node);
 
   // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).

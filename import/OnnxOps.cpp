@@ -350,6 +350,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"GlobalAveragePool", &I::addGlobalAveragePool},
       {"ReduceMean", &I::addReduceMean},
       {"Softmax", &I::addSoftmax},
+      {"Attention", &I::addAttentionNode},
       {"Dropout", &I::addDropout},
       {"Constant", &I::addConstant},
       {"Identity", &I::addIdentity},

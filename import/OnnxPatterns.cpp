@@ -16,6 +16,8 @@ void OnnxImporter::findPatterns() {
       matchSilu(i);
     else if (proto.node(i).op_type() == "Softmax")
       matchAttention(i);
+    else if (proto.node(i).op_type() == "Attention")
+      matchAttentionNode(i);
   }
 }
 

@@ -190,5 +190,52 @@ TEST(OnnxAttention, AScaleOfZeroIsUnsupported) {
                    [&] { read(e.model.finish()); });
 }
 
+/// The op of opset 23, on heads that a transpose made and on rows.
+TEST(OnnxAttention, AttentionNodes) {
+  Exported e;
+  e.projections();
+  OnnxModel::set(e.model.node("Attention", {"h0", "h1", "h2"}, {"o"}), "is_causal", int64_t(1));
+  e.perm(e.model.node("Transpose", {"o"}, {"y"}), {0, 2, 1, 3});
+  std::vector<std::string> notes;
+  Graph graph = read(e.model.finish(), &notes);
+  EXPECT_EQ(nodeOf(graph, "attention").inputs, std::vector<std::string>{"x"});
+  EXPECT_EQ(nodeOf(graph, "attention").number("scale"), 0.5); // 1 / sqrt(4)
+  EXPECT_TRUE(nodeOf(graph, "attention").flag("causal"));
+  EXPECT_EQ(shapeText(graph, "y"), "[N, 5, 2, 4]");
+  EXPECT_TRUE(notes.empty());
+
+  Exported rows;
+  rows.projections();
+  auto &node = rows.model.node("Attention", {"s0", "s1", "s2"}, {"y"});
+  OnnxModel::set(node, "q_num_heads", int64_t(4));
+  OnnxModel::set(node, "kv_num_heads", int64_t(4));
+  OnnxModel::set(node, "scale", 0.25f);
+  Graph other = read(rows.model.finish());
+  EXPECT_EQ(nodeOf(other, "attention").inputs, std::vector<std::string>{"x"});
+  EXPECT_EQ(nodeOf(other, "attention").integer("heads"), 4);
+  EXPECT_EQ(nodeOf(other, "attention").number("scale"), 0.25);
+  EXPECT_EQ(shapeText(other, "y"), "[N, 5, 8]");
+}
+
+TEST(OnnxAttention, AttentionNodesWithoutACounterpartAreUnsupported) {
+  auto expectRefused = [](const std::string &reason, std::vector<std::string> inputs,
+                          const std::function<void(onnx::NodeProto &)> &change) {
+    Exported e;
+    e.projections();
+    e.model.floats("mask", {5, 5}, 0);
+    change(e.model.node("Attention", inputs, {"y"}));
+    expectDiagnostic(ExitCode::Unsupported, {"'Attention_node' (Attention)", reason},
+                     [&] { read(e.model.finish()); });
+  };
+  std::vector<std::string> rows = {"s0", "s1", "s2"};
+  expectRefused("without a mask", {"h0", "h1", "h2", "mask"}, [](onnx::NodeProto &) {});
+  expectRefused("softcap = 0", {"h0", "h1", "h2"},
+                [](onnx::NodeProto &node) { OnnxModel::set(node, "softcap", 2.0f); });
+  expectRefused("as many heads of keys", rows, [](onnx::NodeProto &node) {
+    OnnxModel::set(node, "q_num_heads", int64_t(4));
+    OnnxModel::set(node, "kv_num_heads", int64_t(2));
+  });
+}
+
 } // namespace
 } // namespace halfstep
