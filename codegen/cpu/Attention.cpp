@@ -160,9 +160,21 @@ Value AttentionBuilder::isBelow(Value first, Value bound) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, places, broadcast(left));
 }
 
-Value AttentionBuilder::sumOf(Value vector) {
-  return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, vector,
-                                     arith::FastMathFlags::reassoc);
+Value AttentionBuilder::inAllLanes(Value vector, function_ref<Value(Value, Value)> combine) {
+  for (int64_t distance = form.lanes / 2; distance > 0; distance /= 2) {
+    SmallVector<int64_t> order;
+    for (int64_t lane = 0; lane < form.lanes; ++lane)
+      order.push_back(lane ^ distance);
+    vector = combine(vector, vector::ShuffleOp::create(*this, vector, vector, order));
+  }
+  return vector;
 }
+
+Value AttentionBuilder::sumInAllLanes(Value vector) {
+  return inAllLanes(vector,
+                    [&](Value lhs, Value rhs) -> Value { return arith::AddFOp::create(*this, lhs, rhs); });
+}
+
+Value AttentionBuilder::firstLane(Value vector) { return vector::ExtractOp::create(*this, vector, 0); }
 
 } // namespace halfstep

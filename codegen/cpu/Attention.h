@@ -110,7 +110,10 @@ public:
   Value broadcast(Value scalar);
   /// Lanes that count from `first` (an index) and are below `bound` (an index).
   Value isBelow(Value first, Value bound);
-  Value sumOf(Value vector);
+  /// All lanes combined pairwise, in each lane.
+  Value inAllLanes(Value vector, llvm::function_ref<Value(Value, Value)> combine);
+  Value sumInAllLanes(Value vector);
+  Value firstLane(Value vector);
   Value loadWhole(Value flat, Value at) { return load(flat, at, form.lanes, form.lanes); }
   void storeWhole(Value vector, Value flat, Value at) { store(vector, flat, at, form.lanes); }
 };

@@ -105,7 +105,7 @@ private:
         };
         sum = vector::FMAOp::create(b, part(head.grad), part(head.result), sum);
       }
-      b.storeScalar(b.sumOf(sum), scratch.delta, row);
+      b.storeScalar(b.firstLane(b.sumInAllLanes(sum)), scratch.delta, row);
       b.storeScalar(b.loadScalar(head.lse, b.plus(head.lseAt, row)), scratch.lse, row);
     });
   }

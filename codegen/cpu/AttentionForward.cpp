@@ -28,7 +28,9 @@ struct ForwardScratch {
     valuePanels = scratch.take(depth * s.form.steps(keys), s.form.panel);
     scores = scratch.take(s.rows * keys, s.form.compute);
     weights = s.form.pairs() ? scratch.take(s.rows * keys, s.form.storage) : scores;
-    factors = scratch.take(s.rows, s.form.compute);
+    int64_t rowVectors = int64_t(llvm::alignTo(s.rows, s.form.lanes));
+    greatest = scratch.take(rowVectors, s.form.compute);
+    factors = scratch.take(rowVectors, s.form.compute);
     if (s.packsRows())
       queryRows = scratch.take(s.packedRowWidth() * s.depth, s.form.panel);
   }
@@ -36,8 +38,9 @@ struct ForwardScratch {
   Value keyPanels, valuePanels;
   /// Rows of scores, in the compute type, and of their exponentials, as a product takes them.
   Value scores, weights;
-  /// What the sums of exponentials times values are multiplied by, a row.
-  Value factors;
+  /// A row's greatest score, and the sum of its exponentials, which becomes what its products are multiplied
+  /// by.
+  Value greatest, factors;
   Value queryRows;
 };
 
@@ -58,7 +61,8 @@ public:
       Value blocks = visibleBlocks(row, rows);
       TileRows left = b.leftRows(query, row, rows, scratch.queryRows);
       b.multiplyIntoStrip(rows, left, scratch.keyPanels, b.index(0), blocks, scratch.scores, stride);
-      b.loop(rows, [&](Value i) { softmax(i, b.plus(row, i), blocks, flatLse, lseAt); });
+      b.loop(rows, [&](Value i) { exponentials(i, b.plus(row, i), blocks); });
+      finishRows(rows, flatLse, b.plus(lseAt, row));
       b.forEachColumns([&](Value column, Value panel, int64_t columns) {
         TileShape tile{rows, columns};
         Tile sums = b.multiplyStrip(tile, scratch.weights, stride, scratch.valuePanels,
@@ -95,8 +99,14 @@ private:
     });
   }
 
-  /// Exponentials of row `i` of the strip, which belongs to query `query`, their sum and the row's factor.
-  void softmax(Value i, Value query, Value blocks, Value lse, Value lseAt) {
+  /// The greater of two; a NaN loses, and reaches the sum of its row all the same.
+  Value greater(Value lhs, Value rhs) {
+    Value isGreater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lhs, rhs);
+    return arith::SelectOp::create(b, isGreater, lhs, rhs);
+  }
+
+  /// Exponentials of row `i` of the strip, which belongs to query `query`, and their sum.
+  void exponentials(Value i, Value query, Value blocks) {
     Value at = b.times(i, stride), bound = b.index(s.keys);
     if (s.causal)
       bound = b.smaller(b.plus(query, 1), bound);
@@ -106,22 +116,33 @@ private:
           Value score = arith::MulFOp::create(b, b.loadWhole(scratch.scores, address), scale);
           score = arith::SelectOp::create(b, b.isBelow(place, bound), score, lowest);
           b.storeWhole(score, scratch.scores, address);
-          max[0] = arith::MaximumFOp::create(b, max[0], score);
+          max[0] = greater(score, max[0]);
         });
-    Value greatest = arith::MaximumFOp::create(b, most[0], most[1]);
-    Value max = vector::ReductionOp::create(b, vector::CombiningKind::MAXIMUMF, greatest);
-    Value maxes = b.broadcast(max), zero = b.splat(0);
+    Value max =
+        b.inAllLanes(greater(most[0], most[1]), [&](Value lhs, Value rhs) { return greater(lhs, rhs); });
+    Value zero = b.splat(0);
     SmallVector<Value> sums =
         overRow(at, blocks, {zero, zero}, [&](Value, Value address, MutableArrayRef<Value> sum) {
-          Value distance = arith::SubFOp::create(b, b.loadWhole(scratch.scores, address), maxes);
+          Value distance = arith::SubFOp::create(b, b.loadWhole(scratch.scores, address), max);
           Value weight = math::ExpOp::create(b, distance);
           sum[0] = arith::AddFOp::create(b, sum[0], weight);
           b.storeWhole(b.round(weight, scratch.weights), scratch.weights, address);
         });
-    Value sum = b.sumOf(arith::AddFOp::create(b, sums[0], sums[1]));
-    Value one = arith::ConstantOp::create(b, b.getFloatAttr(b.form.compute, 1));
-    b.storeScalar(arith::DivFOp::create(b, one, sum), scratch.factors, i);
-    b.storeScalar(arith::AddFOp::create(b, max, math::LogOp::create(b, sum)), lse, b.plus(lseAt, query));
+    Value sum = b.sumInAllLanes(arith::AddFOp::create(b, sums[0], sums[1]));
+    b.storeScalar(b.firstLane(max), scratch.greatest, i);
+    b.storeScalar(b.firstLane(sum), scratch.factors, i);
+  }
+
+  /// From the rows' greatest scores and sums: their logarithms to `lse`, and their factors.
+  void finishRows(int64_t rows, Value lse, Value lseAt) {
+    Value one = b.splat(1);
+    for (int64_t row = 0; row < rows; row += b.form.lanes) {
+      Value sum = b.loadWhole(scratch.factors, b.index(row));
+      Value max = b.loadWhole(scratch.greatest, b.index(row));
+      Value logarithm = arith::AddFOp::create(b, max, math::LogOp::create(b, sum));
+      b.store(logarithm, lse, b.plus(lseAt, row), std::min(b.form.lanes, rows - row));
+      b.storeWhole(arith::DivFOp::create(b, one, sum), scratch.factors, b.index(row));
+    }
   }
 
   Tile normalized(TileShape shape, const Tile &sums) {
