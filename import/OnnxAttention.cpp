@@ -185,8 +185,26 @@ void OnnxImporter::takeAttention(int last, AttentionPattern found) {
     found.nodes.insert(last);
     last = swap;
   }
-  absorbed.insert(found.nodes.begin(), found.nodes.end());
   attentions.emplace(last, std::move(found));
+}
+
+/// The nodes of attention vanish, but for those whose results somebody else needs too.
+void OnnxImporter::absorbAttentions() {
+  std::set<int> nodes;
+  for (const auto &[last, found] : attentions)
+    nodes.insert(found.nodes.begin(), found.nodes.end());
+  auto isTaken = [&](int use) { return nodes.count(use) || attentions.count(use); };
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto at = nodes.begin(); at != nodes.end();) {
+      bool shared = false;
+      for (const std::string &output : proto.node(*at).output())
+        shared |= !std::all_of(uses[output].begin(), uses[output].end(), isTaken);
+      at = shared ? nodes.erase(at) : std::next(at);
+      changed |= shared;
+    }
+  }
+  absorbed.insert(nodes.begin(), nodes.end());
 }
 
 //===----------------------------------------------------------------------===//

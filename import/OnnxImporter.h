@@ -108,6 +108,7 @@ private:
   void matchAttentionNode(int index);
   AttentionPattern optionsOf(const OnnxNode &node) const;
   void takeAttention(int last, AttentionPattern found);
+  void absorbAttentions();
   std::string rowsOf(const OnnxNode &node, const std::string &name, bool byRows);
   std::string joinHeads(const OnnxNode &node, const std::string &rows);
   std::string packedProjections(const std::vector<std::string> &parts) const;

@@ -19,6 +19,7 @@ void OnnxImporter::findPatterns() {
     else if (proto.node(i).op_type() == "Attention")
       matchAttentionNode(i);
   }
+  absorbAttentions();
 }
 
 /// Mul(x, Sigmoid(x)), in either order, where the sigmoid has no other use.

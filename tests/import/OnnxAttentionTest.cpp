@@ -177,6 +177,21 @@ TEST(OnnxAttention, OtherMasksAreNotTaken) {
   EXPECT_NE(opsOf(graph).find("matmul add softmax matmul"), std::string::npos) << opsOf(graph);
 }
 
+/// Scores that something else reads are computed for it.
+TEST(OnnxAttention, SharedScoresStay) {
+  Exported e;
+  e.projections();
+  e.transposedKeys(false);
+  e.model.node("MatMul", {"h0", "kt"}, {"s"});
+  e.model.node("Relu", {"s"}, {"other"});
+  e.model.node("Softmax", {"s"}, {"w"});
+  e.result("w");
+  Graph graph = read(e.model.finish());
+  EXPECT_EQ(nodeOf(graph, "attention").inputs, std::vector<std::string>{"x"});
+  EXPECT_NE(opsOf(graph).find("matmul relu"), std::string::npos) << opsOf(graph);
+  EXPECT_EQ(opsOf(graph).find("softmax"), std::string::npos);
+}
+
 TEST(OnnxAttention, AScaleOfZeroIsUnsupported) {
   Exported e;
   e.projections();
