@@ -150,9 +150,10 @@ Results attention(const Shapes &s) {
     s.needRank(operand, 3, "an operand [n, t, columns]");
   Shape result = s.input();
   int64_t parts = s.operands.size() == 1 ? 3 : 1, heads = s.node.integer("heads");
-  if (result[1].perSample || result[2].perSample || result[2].size % (parts * heads) != 0)
-    s.bad("an operand of shape " + toString(result) + " does not hold " + std::to_string(parts * heads) +
-          " parts of equal size in its last extent");
+  if (result[1].perSample || result[2].perSample || heads > result[2].size ||
+      result[2].size % (parts * heads) != 0)
+    s.bad("the last extent of an operand of shape " + toString(result) + " does not hold " +
+          (parts == 3 ? "query, key and value of " : "") + std::to_string(heads) + " equal heads");
   result[2].size /= parts;
   for (size_t i = 1; i < s.operands.size(); ++i)
     s.needShape(i, {result[0], s.operands[1][1], result[2]}, i == 1 ? "key" : "value");

@@ -362,8 +362,16 @@ HS_INFER(CrossEntropyBackwardOp) {
 // Sequences
 //===----------------------------------------------------------------------===//
 
+static LogicalResult expectElements(std::optional<Location> loc, StringRef what, Value value) {
+  if (!llvm::is_contained(tensorType(value).getShape(), 0))
+    return success();
+  return fail(loc, what, " has type ", value.getType(), ", expected no extent of 0");
+}
+
 HS_INFER(EmbeddingOp) {
-  if (failed(expectRank(loc, "table", adaptor.getTable(), 2)))
+  if (failed(expectRank(loc, "table", adaptor.getTable(), 2)) ||
+      failed(expectElements(loc, "table", adaptor.getTable())) ||
+      failed(expectElements(loc, "ids", adaptor.getIds())))
     return failure();
   SmallVector<int64_t> shape(tensorType(adaptor.getIds()).getShape());
   shape.push_back(tensorType(adaptor.getTable()).getDimSize(1));
@@ -374,10 +382,15 @@ HS_INFER(EmbeddingOp) {
 HS_INFER(EmbeddingBackwardOp) {
   RankedTensorType grad = tensorType(adaptor.getGrad());
   SmallVector<int64_t> shape(tensorType(adaptor.getIds()).getShape());
+  int64_t rows = adaptor.getRowsAttr().getInt();
   if (grad.getRank() < 1)
     return fail(loc, "grad has type ", grad, ", expected a row for each id");
+  if (failed(expectElements(loc, "grad", adaptor.getGrad())))
+    return failure();
+  if (rows < 1)
+    return fail(loc, "rows is ", rows, ", expected at least 1");
   shape.push_back(grad.getShape().back());
-  types.push_back(makeTensor({static_cast<int64_t>(adaptor.getRows()), shape.back()}, grad.getElementType()));
+  types.push_back(makeTensor({rows, shape.back()}, grad.getElementType()));
   return expectShape(loc, "grad", adaptor.getGrad(), shape);
 }
 
@@ -388,14 +401,15 @@ static LogicalResult checkProjections(std::optional<Location> loc, ValueRange pr
     return fail(loc, "attention of ", static_cast<int64_t>(projections.size()),
                 " tensors, expected query, key and value, or one that holds the three side by side");
   for (Value projection : projections)
-    if (failed(expectRank(loc, "an operand of attention", projection, 3)))
+    if (failed(expectRank(loc, "an operand of attention", projection, 3)) ||
+        failed(expectElements(loc, "an operand of attention", projection)))
       return failure();
   RankedTensorType query = tensorType(projections.front());
   int64_t parts = projections.size() == 1 ? 3 : 1;
-  if (heads < 1 || query.getDimSize(2) % (parts * heads) != 0)
-    return fail(loc, "attention of ", query, " with ", heads, " heads, expected a multiple of ",
-                parts * std::max<int64_t>(heads, 1), " columns");
   columns = query.getDimSize(2) / parts;
+  if (heads < 1 || heads > columns || query.getDimSize(2) % (parts * heads) != 0)
+    return fail(loc, "attention of ", query, " in ", heads, " heads, expected columns for ", parts,
+                " times as many equal parts");
   for (Value projection : projections.drop_front()) {
     if (elementType(projection) != query.getElementType())
       return fail(loc, "attention of ", query, " and ", projection.getType(), ", expected one element type");

@@ -211,7 +211,8 @@ TEST(JsonReader, AttentionOfOneInputOrThree) {
 TEST(JsonReader, WrongAttentionIsRefused) {
   const WrongChain cases[] = {
       {R"(["N", 5, 24])", R"({"op": "attention"})", "the attribute 'heads' is missing"},
-      {R"(["N", 5, 24])", R"({"op": "attention", "heads": 5})", "does not hold 15 parts of equal size"},
+      {R"(["N", 5, 24])", R"({"op": "attention", "heads": 5})",
+       "does not hold query, key and value of 5 equal heads"},
       {R"(["N", 24])", R"({"op": "attention", "heads": 2})", "rank 3, got shape [N, 24]"},
       {R"(["N", 5, 24])", R"({"op": "attention", "heads": 2, "mask": 1})", "unknown key 'mask'"}};
   for (const WrongChain &wrong : cases)
