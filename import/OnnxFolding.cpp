@@ -197,7 +197,8 @@ double combine(const std::string &op, double a, double b) {
 
 Folded binary(const Fold &f) {
   const KnownTensor &a = f.operand(0), &b = f.operand(1);
-  if (a.integer != b.integer || (a.size() != b.size() && !a.isScalar() && !b.isScalar()))
+  if (a.integer != b.integer || (a.size() != b.size() && !a.isScalar() && !b.isScalar()) || a.size() == 0 ||
+      b.size() == 0)
     return {};
   if (a.integer && f.node.op() == "Pow")
     return {};
