@@ -132,6 +132,9 @@ private:
   /// Samples go in and come out by their first extent.
   void checkOutputs() {
     for (const std::string &output : graph.outputs) {
+      if (graph.isIds(output))
+        throw Diagnostic(ExitCode::BadInput, graph.file + ": the output '" + output +
+                                                 "' is an input of ids; an output must be computed");
       RankedTensorType type = tensorType(outputShape(output), batch, element);
       if (type.getRank() == 0 || type.getDimSize(0) != batch)
         throw Diagnostic(ExitCode::BadInput, graph.file + ": the output '" + output + "' has shape " +
@@ -160,6 +163,22 @@ private:
     SmallVector<int64_t> extents(output.getShape());
     extents.erase(extents.begin() + classAxis(output));
     return RankedTensorType::get(extents, builder.getI64Type());
+  }
+
+  Type inputElement(const GraphInput &input) {
+    return input.type == ElementType::I64 ? Type(builder.getI64Type()) : element;
+  }
+
+  /// Rows of the smallest table that the ids of `input` look up; 0 where none does.
+  int64_t rowsBehind(const GraphInput &input) const {
+    int64_t least = 0;
+    for (const Node &node : graph.nodes) {
+      if (node.op != "embedding" || node.inputs[1] != input.name)
+        continue;
+      int64_t rows = graph.shapeOf(node.inputs[0], node.place)[0].size;
+      least = least ? std::min(least, rows) : rows;
+    }
+    return least;
   }
 
   DictionaryAttr nameAttr(const std::string &name) {
@@ -207,13 +226,16 @@ private:
   void addFunction(StringRef name, bool training, bool loss, bool outputs) {
     SmallVector<Type> arguments;
     for (const GraphInput &input : graph.inputs)
-      arguments.push_back(tensorType(input.shape, batch, element));
+      arguments.push_back(tensorType(input.shape, batch, inputElement(input)));
     RankedTensorType first = tensorType(outputShape(graph.outputs[0]), batch, element);
     if (loss)
       arguments.push_back(targetType(first));
     auto function = func::FuncOp::create(builder, fileLoc, name, builder.getFunctionType(arguments, {}));
-    for (auto [i, input] : llvm::enumerate(graph.inputs))
+    for (auto [i, input] : llvm::enumerate(graph.inputs)) {
       function.setArgAttrs(i, nameAttr(input.name));
+      if (int64_t rows = rowsBehind(input))
+        function.setArgAttr(i, kClassesAttr, builder.getI64IntegerAttr(rows));
+    }
     if (loss) {
       unsigned target = graph.inputs.size();
       function.setArgAttrs(target, nameAttr(targetName()));

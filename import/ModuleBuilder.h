@@ -14,7 +14,7 @@ namespace halfstep {
 /// Names of model inputs, targets and outputs: an attribute of each argument and result of the three
 /// functions.
 inline constexpr llvm::StringLiteral kValueNameAttr = "train.name";
-/// Number of classes, on an argument of class ids.
+/// On an argument of ids: what they are below, the number of classes or of rows of a table.
 inline constexpr llvm::StringLiteral kClassesAttr = "train.classes";
 /// Seed of the initial values, where the model file names one: a module attribute.
 inline constexpr llvm::StringLiteral kModelSeedAttr = "train.model_seed";

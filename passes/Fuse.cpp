@@ -52,6 +52,8 @@ StringRef kindOf(Operation *op) {
           [](auto) { return "column"; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return "pool"; })
+      .Case<nn::AttentionOp, nn::AttentionBackwardOp>([](auto) { return "attention"; })
+      .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>([](auto) { return "embedding"; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return "move"; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return "finite"; })
       .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return "update"; })

@@ -24,6 +24,7 @@ using enum PrecisionClass;
 static constexpr Row rows[] = {
     {"matmul", Lower, Lower, Lower},
     {"conv2d", Lower, Lower, Lower},
+    {"scaled_dot_product_attention", Lower, Lower, Untouched},
     {"mse_loss", Fp32, Fp32, Fp32},
     {"cross_entropy", Fp32, Fp32, Fp32},
     {"binary_cross_entropy", Fp32, Banned, Banned},

@@ -191,6 +191,11 @@ static Family familyOf(train::KernelOp kernel) {
           [](auto) { return Family{planColumn, emitColumn}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return Family{planPool, emitPool}; })
+      .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
+      .Case<nn::AttentionBackwardOp>(
+          [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
+          [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return Family{planFinite, emitFinite}; })
       .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })

@@ -53,6 +53,16 @@ mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
 
+/// nn.attention and nn.attention_backward.
+ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);
+ContractionPlan planAttentionBackward(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAttentionBackward(KernelBuilder &b, const KernelCall &call);
+
+/// nn.embedding, embedding_backward.
+ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitEmbedding(KernelBuilder &b, const KernelCall &call);
+
 /// nn.transpose, split, concat.
 ContractionPlan planMove(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitMove(KernelBuilder &b, const KernelCall &call);

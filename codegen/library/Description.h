@@ -20,7 +20,7 @@ struct TensorDescription {
   std::string name;
   hs_dtype type;
   std::vector<int64_t> shape;
-  int64_t classes = 0; ///< class ids are in [0, classes); 0: not class ids
+  int64_t classes = 0; ///< ids are in [0, classes): of classes, or of rows of an embedding; 0: not ids
 
   int64_t count() const;
 };

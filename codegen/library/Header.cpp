@@ -51,7 +51,7 @@ std::string tensorLines(const char *array, const std::vector<TensorDescription> 
     if (tensor.type == HS_F16 || tensor.type == HS_BF16)
       text += std::string(" (the bits of ") + typeName(tensor.type) + ")";
     if (tensor.classes)
-      text += ", class ids in [0, " + std::to_string(tensor.classes) + ")";
+      text += ", ids in [0, " + std::to_string(tensor.classes) + ")";
     text += "\n";
   }
   return text;

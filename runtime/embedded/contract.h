@@ -50,7 +50,7 @@ typedef struct hs_tensor_desc {
   int32_t dtype; /* hs_dtype */
   int32_t rank;
   const int64_t *shape; /* without the batch extent's value: shape[0] is the variant's batch when batched */
-  int64_t classes;      /* class ids must be in [0, classes); 0: not class ids */
+  int64_t classes;      /* ids of classes or of an embedding's rows must be in [0, classes); 0: not ids */
   int32_t batched;      /* 1: the first extent is the batch */
 } hs_tensor_desc;
 

@@ -33,9 +33,8 @@ static hs_status check_classes(const hs_instance *instance, const hs_tensor_desc
   for (int64_t i = 0; i < count; ++i) {
     int64_t id = load_class(tensor->dtype, data, i);
     if (id < 0 || id >= tensor->classes)
-      return hs_fail(&instance->error, HS_ERROR_INPUT,
-                     "class id %lld in sample %lld of '%s' is outside [0, %lld)", (long long)id,
-                     (long long)(i / a_sample), tensor->name, (long long)tensor->classes);
+      return hs_fail(&instance->error, HS_ERROR_INPUT, "id %lld in sample %lld of '%s' is outside [0, %lld)",
+                     (long long)id, (long long)(i / a_sample), tensor->name, (long long)tensor->classes);
   }
   return HS_OK;
 }

@@ -16,7 +16,7 @@ struct TensorSpec {
   std::string name;
   DataType type = DataType::F32;
   std::vector<int64_t> shape; ///< with the default batch as first extent
-  int64_t classes = 0;        ///< values are class ids in [0, classes); 0: not class ids
+  int64_t classes = 0;        ///< values are ids in [0, classes); 0: not ids
 
   size_t sampleCount() const; ///< elements a sample
   size_t sampleBytes() const { return sampleCount() * byteSize(type); }

@@ -92,7 +92,7 @@ class Case:
         where = library.name + " x86-64-v3"
         batch, code = self.reference["batch"], "d" if mode == "64-true" else "f"
         data = read_safetensors(self.folder / "data.safetensors")
-        y_code = "q" if data["y"][1].typecode == "q" else code
+        codes = {name: "q" if data[name][1].typecode == "q" else code for name in "xy"}
         samples = data["x"][0][0]
         losses = []
         with Instance(library / "libmodel.so", "model", isa=ISA_X86_64_V3) as model:
@@ -101,7 +101,8 @@ class Case:
             for step in range(self.reference["steps"]):
                 first = step * batch % samples
                 part = take_samples(data, first, first + batch)
-                result = model.train_step([array.array(code, part["x"][1])], [array.array(y_code, part["y"][1])])
+                x, y = (array.array(codes[name], part[name][1]) for name in "xy")
+                result = model.train_step([x], [y])
                 losses.append(result.loss)
             final = {name: (self.final[name][0], model.get(name)) for name in self.final}
         self.check_losses(where, mode, losses)

@@ -16,11 +16,11 @@ protected:
 
   void SetUp() override { recipe.loss.kind = "cross_entropy"; }
 
-  std::string build(const std::string &shape, const std::string &layers, bool locations = false) {
-    Graph graph = readJsonModel(
-        "{\"halfstep\": 1, \"name\": \"m\", \"inputs\": {\"x\": {\"dtype\": \"f32\", \"shape\": " + shape +
-            "}},\n\"layers\": [" + layers + "]}",
-        "folder/m.json", 4);
+  std::string build(const std::string &shape, const std::string &layers, bool locations = false,
+                    const std::string &dtype = "f32") {
+    Graph graph = readJsonModel("{\"halfstep\": 1, \"name\": \"m\", \"inputs\": {\"x\": {\"dtype\": \"" +
+                                    dtype + "\", \"shape\": " + shape + "}},\n\"layers\": [" + layers + "]}",
+                                "folder/m.json", 4);
     mlir::OwningOpRef<mlir::ModuleOp> module = buildModule(context, graph, recipe, 4);
     EXPECT_TRUE(mlir::succeeded(mlir::verify(*module)));
     std::string text;
@@ -53,6 +53,15 @@ TEST_F(ModuleBuilder, HasParametersAndThreeFunctions) {
        "nn.matmul %arg0", "{transpose_b}", "nn.cross_entropy", "nn.reduce_mean", "@eval_step",
        "-> (tensor<f32> {train.name = \"loss\"}, tensor<4x3xf32> {train.name = \"fc\"})",
        "@forward(%arg0: tensor<4x8xf32> {train.name = \"x\"}) -> (tensor<4x3xf32> {train.name = \"fc\"})"});
+}
+
+TEST_F(ModuleBuilder, IdsAreBelowTheRowsOfTheirTable) {
+  std::string text = build(R"(["N", 8])", R"({"op": "embedding", "name": "wte", "rows": 30, "out": 6},
+                           {"op": "attention", "name": "a", "heads": 2})",
+                           /*locations=*/false, "i64");
+  expectParts(text, {"@train_step(%arg0: tensor<4x8xi64> {train.classes = 30 : i64, train.name = \"x\"}",
+                     "nn.embedding %0, %arg0 : (tensor<30x6xf32>, tensor<4x8xi64>) -> tensor<4x8x6xf32>",
+                     "nn.attention %1 {heads = 2 : i64, scale = 1.000000e+00 : f64}"});
 }
 
 TEST_F(ModuleBuilder, NodesHaveNameFileLineAndColumn) {

@@ -123,8 +123,7 @@ TEST(Step, AClassIdOutOfRangeIsFoundBeforeAnythingRuns) {
     batch.id[2] = id;
     auto before = stateBytes(instance);
     train(instance, batch, HS_ERROR_INPUT);
-    EXPECT_EQ(lastError(instance),
-              "class id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
+    EXPECT_EQ(lastError(instance), "id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
     EXPECT_EQ(stateBytes(instance), before);
     EXPECT_EQ(instance->step, 0u);
   }

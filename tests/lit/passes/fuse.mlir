@@ -343,3 +343,23 @@ func.func @state_is_written_last(%x: tensor<4xf32>) -> tensor<4xf32> {
     {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
   return %w : tensor<4xf32>
 }
+
+// -----
+
+// Attention is a kernel of its own, which yields what the backward pass needs; no tensor of scores is left.
+// CHECK-LABEL: func.func @attention_is_one_kernel(
+// CHECK: train.kernel "embedding"(%{{.*}}, %{{.*}}) : (tensor<5x12xf32>, tensor<1x3xi64>) -> tensor<1x3x12xf32>
+// CHECK: train.kernel "attention"(%{{.*}}) : (tensor<1x3x12xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3xf32>)
+// CHECK: train.kernel "attention"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+// CHECK-SAME: -> tensor<1x3x12xf32>
+// CHECK: train.kernel "embedding"(%{{.*}}, %{{.*}}) : (tensor<1x3x12xf32>, tensor<1x3xi64>) -> tensor<5x12xf32>
+func.func @attention_is_one_kernel(%w: tensor<5x12xf32>, %ids: tensor<1x3xi64>, %g: tensor<1x3x4xf32>)
+    -> tensor<5x12xf32> {
+  %e = nn.embedding %w, %ids : (tensor<5x12xf32>, tensor<1x3xi64>) -> tensor<1x3x12xf32>
+  %y, %lse = nn.attention %e {heads = 2 : i64, causal, scale = 0.5 : f64}
+    : (tensor<1x3x12xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3xf32>)
+  %d = nn.attention_backward %g, %y, %lse, %e {heads = 2 : i64, causal, scale = 0.5 : f64}
+    : (tensor<1x3x4xf32>, tensor<1x3x4xf32>, tensor<1x2x3xf32>, tensor<1x3x12xf32>) -> tensor<1x3x12xf32>
+  %t = nn.embedding_backward %d, %ids {rows = 5 : i64} : (tensor<1x3x12xf32>, tensor<1x3xi64>) -> tensor<5x12xf32>
+  return %t : tensor<5x12xf32>
+}
