@@ -50,6 +50,7 @@ PrecisionSpec PrecisionResolver::resolve() {
   applyUpdate();
   applyLossScale();
   applyChoices();
+  checkTarget();
   applyOverrides("ops", spec.ops);
   applyOverrides("layers", spec.layers);
   return spec;
@@ -317,9 +318,22 @@ void PrecisionResolver::applyChoices() {
   reader.choice("lists", spec.lists, {"cpu", "cuda", "apex"});
   if (reader.has("lists") && !spec.casts)
     contradiction("lists", "op lists belong to -mixed modes and O1; remove it or use one of these");
-  if (target == "tpu" && spec.params == "f64")
-    reader.fail(ExitCode::BadInput, reader.has("precision") ? "precision" : "params",
-                "precision '" + spec.name + "' contradicts target 'tpu', which has no f64; use '32-true'");
+}
+
+/// A TPU has f32 and bf16 only.
+void PrecisionResolver::checkTarget() const {
+  if (target != "tpu")
+    return;
+  auto uses = [&](const std::string &type) {
+    return contains({spec.params, spec.compute, spec.output}, type);
+  };
+  std::string why = uses("f64")    ? "has no f64; use '32-true'"
+                    : !uses("f16") ? ""
+                    : isLevel()    ? "has no f16; add half 'bf16'"
+                                   : "has no f16; use its only 16-bit type, bf16";
+  if (!why.empty())
+    reader.fail(ExitCode::BadInput, reader.has("precision") ? "precision" : "",
+                "precision '" + spec.name + "' contradicts target 'tpu', which " + why);
 }
 
 void PrecisionResolver::applyOverrides(const std::string &key, std::map<std::string, std::string> &classes) {

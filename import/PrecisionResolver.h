@@ -54,6 +54,7 @@ private:
   void applyLossScale();
   void applyScaler();
   void applyChoices();
+  void checkTarget() const;
   void applyOverrides(const std::string &key, std::map<std::string, std::string> &classes);
 };
 

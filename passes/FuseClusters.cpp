@@ -10,10 +10,14 @@ using namespace mlir;
 
 namespace halfstep {
 
-/// Calls `visit` with each op that reads a result of `op`, behind casts that readers make for themselves.
+/// Calls `visit` with each op that reads a value, behind casts that readers make for themselves.
+static void forEachReader(Value value, function_ref<void(Operation *)> visit) {
+  for (Operation *user : value.getUsers())
+    isRecomputed(user) ? forEachReader(user->getResult(0), visit) : visit(user);
+}
 static void forEachReader(Operation *op, function_ref<void(Operation *)> visit) {
-  for (Operation *user : op->getUsers())
-    isRecomputed(user) ? forEachReader(user, visit) : visit(user);
+  for (Value result : op->getResults())
+    forEachReader(result, visit);
 }
 
 SmallVector<Value> Cluster::results() const {
@@ -21,10 +25,7 @@ SmallVector<Value> Cluster::results() const {
   for (Operation *op : ops)
     for (Value result : op->getResults()) {
       bool isRead = ops.size() == 1;
-      for (Operation *user : result.getUsers()) {
-        auto note = [&](Operation *reader) { isRead |= !llvm::is_contained(ops, reader); };
-        isRecomputed(user) ? forEachReader(user, note) : note(user);
-      }
+      forEachReader(result, [&](Operation *reader) { isRead |= !llvm::is_contained(ops, reader); });
       if (isRead)
         found.push_back(result);
     }

@@ -15,7 +15,7 @@ kind=${1:-build}
 packages=(build-essential cmake ninja-build clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   ccache libprotobuf-dev protobuf-compiler libcli11-dev nlohmann-json3-dev libspdlog-dev libxxhash-dev libpng-dev python3)
 # clang leaves the sanitizers' run-time libraries to a package of their own.
-test_packages=(libgtest-dev libclang-rt-22-dev clang-format-22 pkg-config)
+test_packages=(libgtest-dev libclang-rt-22-dev clang-format-22 pkg-config chromium-driver)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {

@@ -4,7 +4,7 @@
 
 #include "codegen/cpu/RegionFormulas.h"
 
-#include "dialect/nn/NNDialect.h"
+#include "dialect/interfaces/OpInterfaces.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

@@ -257,14 +257,22 @@ TEST(PrecisionErrors, UnknownStringIsUsageWithTheListAndTheNearest) {
   EXPECT_EQ(failureOf("[]").code, Usage);
 }
 
-TEST(PrecisionErrors, DoubleOnTpu) {
-  for (const char *spec : {"64-true", R"({"params": "f64"})"}) {
+TEST(PrecisionErrors, TypesThatATpuDoesNotHave) {
+  const std::pair<const char *, const char *> rows[] = {
+      {"64-true", "has no f64; use '32-true'"},
+      {R"({"params": "f64"})", "has no f64; use '32-true'"},
+      {"16-mixed", "has no f16; use its only 16-bit type, bf16"},
+      {R"({"output": "f16"})", "has no f16; use its only 16-bit type, bf16"},
+      {"O2", "has no f16; add half 'bf16'"},
+  };
+  for (auto [spec, why] : rows) {
     Failure failure = failureOf(spec, "tpu");
-    EXPECT_EQ(failure.code, BadInput);
-    EXPECT_NE(failure.message.find("contradicts target 'tpu', which has no f64; use '32-true'"),
-              std::string::npos)
+    EXPECT_EQ(failure.code, BadInput) << spec;
+    EXPECT_NE(failure.message.find(std::string("contradicts target 'tpu', which ") + why), std::string::npos)
         << failure.message;
   }
+  EXPECT_EQ(resolvePrecision({{"amp_level", "O2"}, {"half", "bf16"}}, {"precision", ""}, "tpu").compute,
+            "bf16");
 }
 
 /// The schema that editors check recipes with knows the names and keys that the reader knows.

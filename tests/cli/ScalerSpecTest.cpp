@@ -1,11 +1,10 @@
 // The `scaler` of a precision spec: what each preset means, and that it comes back from JSON.
-
-#include <nlohmann/json.hpp>
-
 #include "tests/cli/ParsePrecision.h"
-#include <cmath>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
 
 namespace halfstep {
 namespace {

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # the sources stay as they are
-from tool import DIGITS, REFERENCES, Tool  # noqa: E402
+from tool import DIGITS, REFERENCES, ROOT, Tool  # noqa: E402
 
 USAGE, BAD_INPUT, UNSUPPORTED, IO = 2, 3, 4, 6
 # Two samples of four numbers, eight hidden ones, three outputs: 32 + 8 + 24 + 3 = 67 parameters.
@@ -158,6 +158,16 @@ class Json(ReportCase):
         self.assertEqual(buffers, {"bn%d.running_%s" % (i, kind) for i in (1, 2) for kind in ("mean", "var")})
         kept = [op for op in report["ops"] if op["op"] == "nn.batch_norm"]
         self.assertEqual({op["reason"] for op in kept}, {"keep_batchnorm_fp32"})
+
+
+    def test_activations_of_a_gpt_take_six_tenths_at_most(self):
+        workload = ROOT / "bench" / "workloads" / "gpt-small"
+        for mode in ("bf16-mixed", "16-mixed"):
+            report = json.loads(TOOL("inspect", "%s.json" % workload, "--recipe", "%s.recipe.json" % workload, "--json",
+                                     "--precision", mode))
+            wide = report["memory_32_true"]
+            self.assertLessEqual(report["memory"]["activations"], 0.6 * wide["activations"])
+            self.assertEqual(report["casts"]["kernels"], 0)
 
 
 class Text(ReportCase):

@@ -22,6 +22,7 @@ CASES = [
     ("cnn", {"precision": "O2", **ALL_FP32}, {"precision": "32-true"}, True),
     ("transformer", {"precision": "16-mixed", **ALL_FP32}, {"precision": "32-true"}, True),
     ("transformer", {"precision": "O3", **ALL_FP32}, {"precision": "32-true"}, True),
+    ("gpt", {"precision": "O2", **ALL_FP32}, {"precision": "32-true"}, True),
     # A policy of types is the mode that has them.
     ("cnn", {"params": "f32", "compute": "f16"}, {"precision": "O2", "keep_batchnorm_fp32": False}, True),
     ("cnn", {"params": "bf16", "compute": "bf16", "output": "bf16"}, {"precision": "bf16-true"}, True),

@@ -62,7 +62,8 @@ TEST(Observe, IgnoredStepsAreExplained) {
   EXPECT_EQ(train(run.options).skipped, 0);
   ASSERT_EQ(run.said.size(), 1u);
   EXPECT_TRUE(contains(run.said[0], "step 1 was not finite and was applied all the same")) << run.said[0];
-  EXPECT_TRUE(contains(run.said[0], "'fc.weight' f32[3, 3]: from 3.4e+38 to 3.4e+38")) << "as before the step";
+  EXPECT_TRUE(contains(run.said[0], "'fc.weight' f32[3, 3]: from 3.4e+38 to 3.4e+38"))
+      << "as before the step";
 }
 
 TEST(Observe, FiniteStepsCompileNothing) {

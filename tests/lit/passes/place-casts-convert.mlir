@@ -58,6 +58,19 @@ func.func @layer_norm_is_converted(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   return %n#0 : tensor<2x3xf32>
 }
 
+// Ids stay integers; the table is cast, and so is what attention reads.
+// CHECK-LABEL: func.func @embedding_and_attention(
+// CHECK: %[[E:.*]] = nn.embedding %{{.*}}, %{{.*}} : (tensor<4x6xf16>, tensor<2x3xi64>) -> tensor<2x3x6xf16>
+// CHECK: nn.attention %[[E]] {{.*}} : (tensor<2x3x6xf16>) -> (tensor<2x3x2xf16>, tensor<2x1x3xf32>)
+train.param @table : tensor<4x6xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+func.func @embedding_and_attention(%ids: tensor<2x3xi64>) -> tensor<2x3x2xf32> {
+  %t = train.read @table : tensor<4x6xf32>
+  %e = nn.embedding %t, %ids : (tensor<4x6xf32>, tensor<2x3xi64>) -> tensor<2x3x6xf32>
+  %y, %lse = nn.attention %e {heads = 1 : i64, causal, scale = 5.0e-01 : f64}
+    : (tensor<2x3x6xf32>) -> (tensor<2x3x2xf32>, tensor<2x1x3xf32>)
+  return %y : tensor<2x3x2xf32>
+}
+
 // A number takes no part, and neither do integers.
 // CHECK-LABEL: func.func @numbers_and_integers(
 // CHECK: nn.mul %{{.*}}, %{{.*}} : (tensor<2x3xf16>, tensor<f32>) -> tensor<2x3xf16>
