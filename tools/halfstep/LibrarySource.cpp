@@ -25,12 +25,13 @@ LibrarySource LibrarySource::existing(const std::string &path, const RecipeOptio
   return source;
 }
 
-LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe) {
+LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe, bool profile) {
   LibrarySource source;
   source.folder = std::make_unique<TemporaryDirectory>();
   CompileRequest request = compileRequest(model, "", recipe);
   request.outputDir = (source.folder->path() / request.name).string();
   request.hostOnly = true;
+  request.profile = profile;
   printProgress("compiling " + model);
   compiler().compileLibrary(request);
   source.library = request.outputDir;

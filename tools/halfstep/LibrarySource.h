@@ -18,8 +18,9 @@ public:
   /// library is compiled.
   static LibrarySource existing(const std::string &path, const RecipeOptions &options);
 
-  /// `model` compiled for this CPU's instruction set only, into a temporary folder. Throws Diagnostic.
-  static LibrarySource compiled(const std::string &model, const Recipe &recipe);
+  /// `model` compiled for this CPU's instruction set only, into a temporary folder; `profile`: so that steps
+  /// time their kernels. Throws Diagnostic.
+  static LibrarySource compiled(const std::string &model, const Recipe &recipe, bool profile = false);
 
   const std::string &path() const { return library; }
 
