@@ -193,6 +193,16 @@ TEST(Contraction, RowsThatDoNotFitIntoScratchAtOnce) {
   checkAll({.m = 70, .n = 65, .k = 16384, .transposeA = true});
 }
 
+TEST(Contraction, RowsThatLeaveTheCacheMeetColumnsInGroups) {
+  checkAll({.m = 700, .n = 150, .k = 301, .transposeA = true});
+  checkAll({.m = 700, .n = 130, .k = 300, .transposeB = true, .bias = true});
+}
+
+TEST(Contraction, RowsThatLeaveTheCacheAreSummedInBlocksOfDepth) {
+  checkAll({.m = 150, .n = 70, .k = 2101, .bias = true});
+  checkAll({.batch = 2, .m = 150, .n = 45, .k = 2048, .transposeA = true, .transposeB = true});
+}
+
 TEST(Contraction, ManyPanels) {
   checkAll({.m = 130, .n = 200, .k = 70, .bias = true});
   checkAll({.m = 256, .n = 80, .k = 64, .transposeA = true});
