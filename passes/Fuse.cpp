@@ -15,6 +15,7 @@
 // returns, and each gradient, is the result of a kernel. Test: tests/lit/passes/fuse.mlir.
 #include "passes/EraseDead.h"
 #include "passes/FuseClusters.h"
+#include "passes/FuseContractions.h"
 #include "passes/FusePrepare.h"
 #include "passes/Passes.h"
 
@@ -166,6 +167,7 @@ struct Fuse : impl::FuseBase<Fuse> {
         for (Operation *op : llvm::reverse(cluster.ops))
           op->erase();
       eraseDead(function);
+      fuseContractions(function);
       moveWritesToEnd(function);
     }
   }

@@ -154,6 +154,7 @@ struct Emitter {
   ContractionBuilder &b;
   const Product &p;
   Value a, columnsOperand, bias, c;
+  StoreSums store;
   Value packedRows, packedColumns, sums;
 
   OperandView rowsView(Value batch) {
@@ -214,7 +215,7 @@ struct Emitter {
   void storeResult(Value batch, TileShape shape, const Tile &tile, Value row, Value column) {
     const ContractionSpec &spec = p.spec;
     Value at = b.plus(b.times(batch, spec.m * spec.n), b.plus(b.times(row, spec.n), column));
-    storeTile(b, shape, tile, {c, at, spec.n, bias, column, /*biasByRow=*/false});
+    storeTile(b, shape, tile, {c, at, spec.n, bias, column, /*biasByRow=*/false, store});
   }
 
   /// All tiles of a block of row panels and a range of column panels.
@@ -339,13 +340,14 @@ struct Emitter {
 
 LogicalResult emitContraction(OpBuilder &builder, Location loc, const ContractionSpec &spec,
                               const CpuLevel &level, Value a, Value b, Value bias, Value c, Value lo,
-                              Value hi, Value scratch) {
+                              Value hi, Value scratch, StoreSums store) {
   if (!isProductType(spec.type))
     return emitError(loc) << "contraction of " << spec.type << ": expected f32, f64, bf16 or f16";
   Product product = planProduct(spec, level);
   ContractionBuilder cb(builder, loc, level, product.form);
-  Emitter emitter{cb,         product, cb.flat(a), cb.flat(b), bias ? cb.flat(bias) : Value(),
-                  cb.flat(c), {},      {},         {}};
+  Emitter emitter{
+      cb,    product, cb.flat(a), cb.flat(b), bias ? cb.flat(bias) : Value(), c ? cb.flat(c) : Value(),
+      store, {},      {},         {}};
   int64_t offset = 0;
   if (product.packRows)
     emitter.packedRows =

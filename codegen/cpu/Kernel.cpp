@@ -149,9 +149,10 @@ static Family familyOf(train::KernelOp kernel) {
   Operation *yield = kernel.getYield();
   if (yield == &kernel.getBlock().front())
     return {planMap, emitMap};
+  if (isa<nn::MatmulOp>(kernel.getBlock().front()))
+    return {planContractionKernel, emitContractionCall};
   return llvm::TypeSwitch<Operation *, Family>(yield->getPrevNode())
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp>([](auto) { return Family{planReduce, emitReduce}; })
-      .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
