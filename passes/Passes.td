@@ -176,6 +176,8 @@ def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
     Element-wise ops of one shape join the kernel of the ops that made their operands, and a reduction takes in what
     only it reads; every other op is a kernel of its own. First, batch normalisation is split into statistics
     and an element-wise part, the finiteness check into chunks and verdict, and updates by the types of a sweep.
+    Last, element-wise ops without an exponential join the `nn.matmul` whose result only they read, unless rounding is
+    eager: they are computed where its sums are stored.
 
     ```mlir
     %a = nn.add %x, %b : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
