@@ -351,21 +351,35 @@ std::vector<std::string> innermostLoops(const std::string &assembly) {
   return loops;
 }
 
+void expectSumsInRegisters(const std::string &moduleText, const CpuLevel &level) {
+  JitKernel kernel(moduleText, level, {.keepAssembly = true});
+  int products = 0;
+  for (const std::string &loop : innermostLoops(kernel.assembly())) {
+    if (loop.find("vfmadd") == std::string::npos && loop.find("vdpbf16ps") == std::string::npos)
+      continue;
+    ++products;
+    EXPECT_EQ(loop.find("(%rsp"), std::string::npos) << loop;
+  }
+  EXPECT_GT(products, 0);
+}
+
+/// The module of a product with a ReLU where it is stored.
+std::string withRelu(std::string moduleText, const Product &p, const std::string &type) {
+  const std::string yield = "train.yield %p", c = tensor(type, operandShape(p, p.m, p.n, false, true));
+  return moduleText.replace(moduleText.find(yield), yield.size(),
+                            "%q = nn.relu %p : (" + c + ") -> " + c + "\n    train.yield %q");
+}
+
 TEST(Contraction, AccumulatorsStayInRegisters) {
   for (const CpuLevel *level : hostLevels())
     for (const char *type : {"f32", "f64", "bf16", "f16"})
       for (Product p : {Product{.m = 128, .n = 128, .k = 64, .transposeB = true, .bias = true},
-                        Product{.m = 6, .n = 48, .k = 64}, Product{.m = 40, .n = 48, .k = 128}}) {
+                        Product{.m = 6, .n = 48, .k = 64}, Product{.m = 40, .n = 48, .k = 128},
+                        Product{.m = 150, .n = 96, .k = 2048}}) {
         SCOPED_TRACE(describe(p, type, *level));
-        JitKernel kernel(moduleOf(p, type), *level, {.keepAssembly = true});
-        int products = 0;
-        for (const std::string &loop : innermostLoops(kernel.assembly())) {
-          if (loop.find("vfmadd") == std::string::npos && loop.find("vdpbf16ps") == std::string::npos)
-            continue;
-          ++products;
-          EXPECT_EQ(loop.find("(%rsp"), std::string::npos) << loop;
-        }
-        EXPECT_GT(products, 0);
+        std::string moduleText = moduleOf(p, type);
+        expectSumsInRegisters(moduleText, *level);
+        expectSumsInRegisters(withRelu(moduleText, p, type), *level);
       }
 }
 
