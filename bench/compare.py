@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Times training steps of halfstep and of its peers on the same work, alternating, and prints a table.
 
-usage: bench/compare.py [WORKLOAD...] [--precision P] [--threads N] [--rounds N]
+usage: bench/compare.py [WORKLOAD...] [--precision P] [--against P...] [--threads N] [--rounds N]
                         [--torch PYTHON] [--jax PYTHON] [--json FILE]
 
 A workload is a model and a recipe of bench/workloads. Each round runs every configuration once, in turn, each in a
 process of its own; the table gives the least time over all rounds, the median of the rounds' medians, and the peer's
-least time divided by ours. Peers run where --torch or --jax names a Python that has them (bench/peers).
+least time divided by ours. Peers run where --torch or --jax names a Python that has them (bench/peers). --against adds
+our own steps in other precision modes: `--precision 32-true --against 16-mixed` shows what f16 costs.
 """
 
 import argparse
@@ -30,22 +31,26 @@ def last_json_line(command):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def compile_library(args, workload, folder):
+def compile_library(args, workload, precision, folder):
     model = WORKLOADS / f"{workload}.json"
     if not model.exists():
         names = sorted(path.stem for path in WORKLOADS.glob("*.json") if "." not in path.stem)
         sys.exit(f"no workload '{workload}'; there are: {', '.join(names)}")
     command = [args.halfstep, "compile", model, "--recipe", WORKLOADS / f"{workload}.recipe.json",
-               "--precision", args.precision, f"--cpu-gemm={args.cpu_gemm}", "--name", "bench", "-o", folder]
+               "--precision", precision, f"--cpu-gemm={args.cpu_gemm}", "--name", "bench", "-o", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stderr)
 
 
 def configurations(args, workload, folder):
-    """Pairs of a name and the command that prints one JSON line."""
-    ours = [args.halfstep, "bench", folder, "--threads", str(args.threads), "--steps", str(args.steps), "--json"]
-    found = [("halfstep", ours)]
+    """Pairs of a name and the command that prints one JSON line. Libraries go into subfolders of `folder`."""
+    found = []
+    for precision in (args.precision, *args.against):
+        library = folder / precision
+        compile_library(args, workload, precision, library)
+        ours = [args.halfstep, "bench", library, "--threads", str(args.threads), "--steps", str(args.steps), "--json"]
+        found.append(("halfstep" if precision == args.precision else f"halfstep {precision}", ours))
     peer = [workload, "--precision", PEER_PRECISION[args.precision], "--threads", str(args.threads)]
     if args.torch:
         for mode in ("eager", "compile"):
@@ -57,10 +62,8 @@ def configurations(args, workload, folder):
 
 def compare(args, workload):
     with tempfile.TemporaryDirectory() as folder:
-        library = pathlib.Path(folder) / "library"
-        compile_library(args, workload, library)
         runs = {}
-        commands = configurations(args, workload, library)
+        commands = configurations(args, workload, pathlib.Path(folder))
         for _ in range(args.rounds):
             for name, command in commands:
                 runs.setdefault(name, []).append(last_json_line(command))
@@ -78,6 +81,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", default=["mlp-small", "mlp-mnist"], metavar="WORKLOAD")
     parser.add_argument("--precision", default="32-true", choices=PEER_PRECISION)
+    parser.add_argument("--against", nargs="+", default=[], metavar="P", help="other precision modes of our own")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200, help="of halfstep, a round; peers run for 3 s")

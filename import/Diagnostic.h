@@ -13,6 +13,9 @@ namespace halfstep {
 /// Receives notes ("note: 'Dropout_3' was exported in inference mode; it is trained as ...").
 using NoteSink = std::function<void(const std::string &)>;
 
+/// `text` on one line: control bytes, which names from models may hold, become \n or \xHH.
+std::string oneLine(const std::string &text);
+
 } // namespace halfstep
 
 #endif // HALFSTEP_IMPORT_DIAGNOSTIC_H

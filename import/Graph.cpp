@@ -2,11 +2,9 @@
 #include "import/Graph.h"
 #include "import/GraphShapes.h"
 
+#include <algorithm>
+
 namespace halfstep {
-
-std::string_view elementTypeName(ElementType type) { return type == ElementType::F64 ? "f64" : "f32"; }
-
-size_t elementSize(ElementType type) { return type == ElementType::F64 ? sizeof(double) : sizeof(float); }
 
 static std::string toString(const Dim &dim) {
   if (!dim.perSample)
@@ -74,7 +72,25 @@ void Graph::addParameter(Parameter parameter) {
   parameters.push_back(std::move(parameter));
 }
 
+bool Graph::isIds(const std::string &value) const {
+  return std::any_of(inputs.begin(), inputs.end(), [&](const GraphInput &input) {
+    return input.type == ElementType::I64 && input.name == value;
+  });
+}
+
+void Graph::checkIds(const Node &node) const {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    bool wanted = node.op == "embedding" && i == 1;
+    if (isIds(node.inputs[i]) == wanted)
+      continue;
+    if (wanted)
+      node.place.badInput("'" + node.inputs[i] + "' are the ids of an embedding, expected an input of i64");
+    node.place.badInput("the input '" + node.inputs[i] + "' holds ids (i64), which only 'embedding' reads");
+  }
+}
+
 void Graph::addNode(Node node, const Shape &shapeHint) {
+  checkIds(node);
   std::vector<Shape> operands;
   for (const std::string &input : node.inputs)
     operands.push_back(input.empty() ? Shape() : shapeOf(input, node.place));

@@ -14,11 +14,9 @@
 
 namespace halfstep {
 
-/// Element types of values in a model file. The precision spec decides what they become.
-enum class ElementType { F32, F64 };
-
-std::string_view elementTypeName(ElementType type);
-size_t elementSize(ElementType type);
+/// Element types of values in a model file. The precision spec decides what floating ones become; integers
+/// are ids, which `embedding` reads.
+enum class ElementType { F32, F64, I64 };
 
 /// An extent: `size`, or `size` times the number of samples in a batch.
 struct Dim {
@@ -120,6 +118,8 @@ public:
 
   bool hasValue(const std::string &value) const { return shapes.count(value) != 0; }
   const Shape &shapeOf(const std::string &value, const Place &place) const;
+  /// True for an input of integers.
+  bool isIds(const std::string &value) const;
   const Parameter *findParameter(const std::string &value) const;
   Parameter *findParameter(const std::string &value);
 
@@ -128,6 +128,7 @@ private:
   std::unordered_map<std::string, size_t> parameterIndex;
 
   void define(const std::string &value, const Shape &shape, const Place &place);
+  void checkIds(const Node &node) const;
 };
 
 } // namespace halfstep

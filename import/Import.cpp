@@ -4,6 +4,7 @@
 #include "import/ModuleBuilder.h"
 #include "import/OnnxReader.h"
 
+#include "dialect/amp/AmpDialect.h"
 #include "dialect/train/TrainDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -119,6 +120,18 @@ static void checkStaticShapes(ModuleOp module, const std::string &path) {
   });
 }
 
+/// Gradients, updates and kernels are what the passes make of a model; they make them once.
+static void checkIsModel(ModuleOp module, const std::string &path) {
+  module.walk([&](Operation *op) {
+    if (isa<train::GradientOp, train::SgdUpdateOp, train::AdamwUpdateOp, train::KernelOp, amp::CheckFiniteOp>(
+            op))
+      throw Diagnostic(ExitCode::BadInput,
+                       placeOf(path, op->getLoc()) + "'" + op->getName().getStringRef().str() +
+                           "' is what the compiler adds to a model; expected the model alone, "
+                           "as 'halfstep inspect --after import' prints it");
+  });
+}
+
 static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &content,
                                       const std::string &path, const Recipe &recipe, int64_t batch) {
   checkNesting(content, path);
@@ -134,6 +147,7 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
     throw Diagnostic(ExitCode::BadInput, first.empty() ? path + ": not a module" : first);
   checkMlirModule(*module, path, batch);
   checkStaticShapes(*module, path);
+  checkIsModel(*module, path);
   setRecipeAttributes(*module, recipe);
   return module;
 }

@@ -43,6 +43,8 @@ public:
   void matmul();
   void softmax();
   void dropout();
+  void embedding();
+  void attention();
   void parameter();
 
 private:
@@ -309,6 +311,24 @@ void OpReader::dropout() {
   emit();
 }
 
+void OpReader::embedding() {
+  inputShape();
+  Shape table = {{at("rows").asInteger(1, kMaxExtent), false}, {at("out").asInteger(1, kMaxExtent), false}};
+  node.inputs.insert(node.inputs.begin(), declare("weight", table, {Init::Kind::Normal, 0, 1, {}}));
+  emit();
+}
+
+void OpReader::attention() {
+  const Shape &input = inputShape(3);
+  int64_t heads = at("heads").asInteger(1, kMaxExtent);
+  int64_t depth = input[2].size / heads / (node.inputs.size() == 1 ? 3 : 1);
+  node.attributes = {
+      {"heads", heads},
+      {"causal", boolean("causal", false)},
+      {"scale", number("scale", 1 / std::sqrt(double(std::max<int64_t>(depth, 1))), -1e6, 1e6)}};
+  emit();
+}
+
 /// The node makes no op: its output is another name of the parameter.
 void OpReader::parameter() {
   Shape shape;
@@ -355,6 +375,8 @@ const std::map<std::string, OpEntry> &opTable() {
       {"matmul", {&R::matmul, {"transpose_b"}, {}, false}},
       {"softmax", {&R::softmax, {"axis"}, {}}},
       {"dropout", {&R::dropout, {"p"}, {}}},
+      {"embedding", {&R::embedding, {"rows", "out"}, {"weight"}}},
+      {"attention", {&R::attention, {"heads", "causal", "scale"}, {}}},
       {"parameter", {&R::parameter, {"shape"}, {"weight"}, false}},
   };
   return table;

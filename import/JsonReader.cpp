@@ -78,8 +78,10 @@ private:
     const JsonValue &dtype = value.at("dtype");
     if (dtype.asString() == "f64")
       input.type = ElementType::F64;
+    else if (dtype.text == "i64")
+      input.type = ElementType::I64;
     else if (dtype.text != "f32")
-      dtype.place.badInput("expected the dtype \"f32\" or \"f64\", got " + dtype.describe());
+      dtype.place.badInput("expected the dtype \"f32\", \"f64\" or \"i64\", got " + dtype.describe());
     const JsonValue &shape = value.at("shape");
     if (shape.asArray().empty())
       shape.place.badInput("input '" + name + "' needs a leading extent for the batch");

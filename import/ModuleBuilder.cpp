@@ -31,14 +31,29 @@ void loadModelDialects(MLIRContext &context) {
   context.loadDialect<nn::NNDialect, amp::AmpDialect, train::TrainDialect, func::FuncDialect>();
 }
 
+/// Overrides as an attribute; null when there are none.
+static DictionaryAttr classesOf(MLIRContext *context, const std::map<std::string, std::string> &classes) {
+  if (classes.empty())
+    return {};
+  SmallVector<NamedAttribute> entries;
+  for (const auto &[key, name] : classes)
+    entries.emplace_back(StringAttr::get(context, key), StringAttr::get(context, name));
+  return DictionaryAttr::get(context, entries);
+}
+
+static amp::PolicyAttr policyOf(MLIRContext *context, const PrecisionSpec &p) {
+  // Absent where it is what every module has.
+  Type output = p.convert && p.output != "f32" ? elementTypeOf(context, p.output) : Type();
+  return amp::PolicyAttr::get(
+      context, p.name, elementTypeOf(context, p.params), elementTypeOf(context, p.compute), p.casts, p.lists,
+      p.rounding, p.scaler, FloatAttr::get(Float64Type::get(context), p.lossScale), output, p.convert, p.keep,
+      p.masters, p.update, classesOf(context, p.ops), classesOf(context, p.layers));
+}
+
 void setRecipeAttributes(ModuleOp module, const Recipe &recipe) {
   MLIRContext *context = module.getContext();
   auto f64 = [&](double value) { return FloatAttr::get(Float64Type::get(context), value); };
-  const PrecisionSpec &p = recipe.precision;
-  module->setAttr(amp::kPolicyAttrName,
-                  amp::PolicyAttr::get(context, p.name, elementTypeOf(context, p.params),
-                                       elementTypeOf(context, p.compute), p.casts, p.lists, p.rounding,
-                                       p.scaler, f64(p.lossScale)));
+  module->setAttr(amp::kPolicyAttrName, policyOf(context, recipe.precision));
   const OptimizerSpec &o = recipe.optimizer;
   module->setAttr(train::kOptimizerAttrName,
                   train::OptimizerAttr::get(context, o.kind, f64(o.momentum), o.nesterov, f64(o.weightDecay),
@@ -51,7 +66,7 @@ class Builder {
 public:
   Builder(MLIRContext &context, const Graph &graph, const Recipe &recipe, int64_t batch)
       : builder(&context), graph(graph), recipe(recipe), batch(batch),
-        element(elementTypeOf(&context, recipe.precision.params)) {
+        element(elementTypeOf(&context, recipe.precision.params == "f64" ? "f64" : "f32")) {
     fileLoc = locationOf(&context, {graph.file, 0, 0, "", 0});
   }
 
@@ -94,12 +109,7 @@ private:
     if (element.isF64())
       return DenseElementsAttr::get(type, ArrayRef<double>(data));
     std::vector<float> single(data.begin(), data.end());
-    if (element.isF32())
-      return DenseElementsAttr::get(type, ArrayRef<float>(single));
-    std::vector<Attribute> rounded;
-    for (float value : single)
-      rounded.push_back(FloatAttr::get(element, value));
-    return DenseElementsAttr::get(type, rounded);
+    return DenseElementsAttr::get(type, ArrayRef<float>(single));
   }
 
   void addParameter(const Parameter &parameter) {
@@ -122,6 +132,9 @@ private:
   /// Samples go in and come out by their first extent.
   void checkOutputs() {
     for (const std::string &output : graph.outputs) {
+      if (graph.isIds(output))
+        throw Diagnostic(ExitCode::BadInput, graph.file + ": the output '" + output +
+                                                 "' is an input of ids; an output must be computed");
       RankedTensorType type = tensorType(outputShape(output), batch, element);
       if (type.getRank() == 0 || type.getDimSize(0) != batch)
         throw Diagnostic(ExitCode::BadInput, graph.file + ": the output '" + output + "' has shape " +
@@ -152,6 +165,22 @@ private:
     return RankedTensorType::get(extents, builder.getI64Type());
   }
 
+  Type inputElement(const GraphInput &input) {
+    return input.type == ElementType::I64 ? Type(builder.getI64Type()) : element;
+  }
+
+  /// Rows of the smallest table that the ids of `input` look up; 0 where none does.
+  int64_t rowsBehind(const GraphInput &input) const {
+    int64_t least = 0;
+    for (const Node &node : graph.nodes) {
+      if (node.op != "embedding" || node.inputs[1] != input.name)
+        continue;
+      int64_t rows = graph.shapeOf(node.inputs[0], node.place)[0].size;
+      least = least ? std::min(least, rows) : rows;
+    }
+    return least;
+  }
+
   DictionaryAttr nameAttr(const std::string &name) {
     return builder.getDictionaryAttr(builder.getNamedAttr(kValueNameAttr, builder.getStringAttr(name)));
   }
@@ -165,7 +194,7 @@ private:
   }
 
   Value emitLoss(Value output, Value target) {
-    Location loc = fileLoc;
+    Location loc = NameLoc::get(builder.getStringAttr("loss"), fileLoc);
     RankedTensorType type = cast<RankedTensorType>(output.getType());
     if (!isClassification()) {
       SmallVector<int64_t> axes(type.getRank());
@@ -184,16 +213,29 @@ private:
                                     /*keep_dims=*/false);
   }
 
+  /// The first `count` outputs of the model, each marked as such.
+  SmallVector<Value> markOutputs(GraphEmitter &emitter, size_t count) {
+    SmallVector<Value> results;
+    for (const std::string &output : ArrayRef(graph.outputs).take_front(count)) {
+      Location loc = NameLoc::get(builder.getStringAttr(output), fileLoc);
+      results.push_back(amp::OutputOp::create(builder, loc, emitter.valueOf(output)));
+    }
+    return results;
+  }
+
   void addFunction(StringRef name, bool training, bool loss, bool outputs) {
-    SmallVector<Type> arguments, results;
+    SmallVector<Type> arguments;
     for (const GraphInput &input : graph.inputs)
-      arguments.push_back(tensorType(input.shape, batch, element));
+      arguments.push_back(tensorType(input.shape, batch, inputElement(input)));
     RankedTensorType first = tensorType(outputShape(graph.outputs[0]), batch, element);
     if (loss)
       arguments.push_back(targetType(first));
     auto function = func::FuncOp::create(builder, fileLoc, name, builder.getFunctionType(arguments, {}));
-    for (auto [i, input] : llvm::enumerate(graph.inputs))
+    for (auto [i, input] : llvm::enumerate(graph.inputs)) {
       function.setArgAttrs(i, nameAttr(input.name));
+      if (int64_t rows = rowsBehind(input))
+        function.setArgAttr(i, kClassesAttr, builder.getI64IntegerAttr(rows));
+    }
     if (loss) {
       unsigned target = graph.inputs.size();
       function.setArgAttrs(target, nameAttr(targetName()));
@@ -211,12 +253,11 @@ private:
       emitter.bind(input.name, argument);
     }
     emitter.emitNodes();
-    SmallVector<Value> returned;
+    SmallVector<Value> results = markOutputs(emitter, outputs ? graph.outputs.size() : 1), returned;
     if (loss)
-      returned.push_back(emitLoss(emitter.valueOf(graph.outputs[0]), block->getArguments().back()));
+      returned.push_back(emitLoss(results[0], block->getArguments().back()));
     if (outputs)
-      for (const std::string &output : graph.outputs)
-        returned.push_back(emitter.valueOf(output));
+      llvm::append_range(returned, results);
     emitter.emitAssigns();
     func::ReturnOp::create(builder, fileLoc, returned);
     function.setType(builder.getFunctionType(arguments, ValueRange(returned).getTypes()));

@@ -14,7 +14,7 @@ namespace halfstep {
 /// Names of model inputs, targets and outputs: an attribute of each argument and result of the three
 /// functions.
 inline constexpr llvm::StringLiteral kValueNameAttr = "train.name";
-/// Number of classes, on an argument of class ids.
+/// On an argument of ids: what they are below, the number of classes or of rows of a table.
 inline constexpr llvm::StringLiteral kClassesAttr = "train.classes";
 /// Seed of the initial values, where the model file names one: a module attribute.
 inline constexpr llvm::StringLiteral kModelSeedAttr = "train.model_seed";
@@ -29,7 +29,8 @@ void loadModelDialects(mlir::MLIRContext &context);
 ///   @train_step(inputs, target) -> loss                batch statistics, dropout, buffers assigned
 ///   @eval_step(inputs, target) -> (loss, outputs...)   running statistics, no dropout
 ///   @forward(inputs) -> outputs...
-/// for `batch` samples, in the element type of the recipe's parameters. The loss is that of the first output.
+/// for `batch` samples, in f64 where the recipe's parameters are, else in f32, with each output marked by
+/// `amp.output`. The loss is that of the first output.
 /// Module attributes: `amp.policy`, `train.optimizer`. Throws Diagnostic when the loss does not fit the
 /// output.
 mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context, const Graph &graph,

@@ -67,6 +67,8 @@ private:
   void emitBatchNorm(const Node &node, mlir::Location loc);
   void emitLayerNorm(const Node &node, mlir::Location loc);
   void emitSoftmax(const Node &node, mlir::Location loc);
+  void emitEmbedding(const Node &node, mlir::Location loc);
+  void emitAttention(const Node &node, mlir::Location loc);
   void emitReduceMean(const Node &node, mlir::Location loc);
   void emitReshape(const Node &node, mlir::Location loc);
   void emitTranspose(const Node &node, mlir::Location loc);

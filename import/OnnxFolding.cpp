@@ -154,6 +154,24 @@ Folded expand(const Fold &f) {
   return pick(f.operand(0), std::vector<size_t>(size_t(count), 0), shape);
 }
 
+Folded range(const Fold &f) {
+  int64_t ends[3];
+  for (size_t i = 0; i < 3; ++i) {
+    if (!f.operand(i).integer || !f.operand(i).isScalar())
+      return {};
+    ends[i] = f.operand(i).fixedIntegers(f.node.place)[0];
+  }
+  auto [start, limit, delta] = ends;
+  bool isSmall =
+      std::abs(double(start)) < double(kMaxElements) && std::abs(double(limit)) < double(kMaxElements);
+  if (delta < 1 || !isSmall || (limit - start) / delta >= kMaxFolded)
+    return {};
+  std::vector<Dim> numbers;
+  for (int64_t number = start; number < limit; number += delta)
+    numbers.push_back({number, false});
+  return vectorOf(std::move(numbers));
+}
+
 Dim combine(const Fold &f, Dim a, Dim b) {
   const std::string &op = f.node.op();
   bool inRange = std::abs(double(a.size) * double(b.size)) < double(kMaxElements);
@@ -179,7 +197,8 @@ double combine(const std::string &op, double a, double b) {
 
 Folded binary(const Fold &f) {
   const KnownTensor &a = f.operand(0), &b = f.operand(1);
-  if (a.integer != b.integer || (a.size() != b.size() && !a.isScalar() && !b.isScalar()))
+  if (a.integer != b.integer || (a.size() != b.size() && !a.isScalar() && !b.isScalar()) || a.size() == 0 ||
+      b.size() == 0)
     return {};
   if (a.integer && f.node.op() == "Pow")
     return {};
@@ -211,7 +230,7 @@ const std::map<std::string, Folded (*)(const Fold &)> &folds() {
       {"Identity", identity}, {"Cast", cast},       {"CastLike", cast}, {"Squeeze", reshape},
       {"Unsqueeze", reshape}, {"Reshape", reshape}, {"Expand", expand}, {"Mul", binary},
       {"Div", binary},        {"Add", binary},      {"Sub", binary},    {"Pow", binary},
-      {"Sqrt", squareRoot},
+      {"Sqrt", squareRoot},   {"Range", range},
   };
   return table;
 }

@@ -1,5 +1,5 @@
 // The state of one ONNX import, shared by the frame (OnnxReader), the ops (OnnxOps) and the patterns
-// (OnnxPatterns).
+// (OnnxPatterns, OnnxAttention).
 #ifndef HALFSTEP_IMPORT_ONNXIMPORTER_H
 #define HALFSTEP_IMPORT_ONNXIMPORTER_H
 
@@ -47,7 +47,20 @@ private:
   };
   std::map<int, Fused> fused;
   std::set<int> absorbed;
-  std::vector<std::string> trainedBatchNorms, trainedDropouts;
+  /// Attention over values [b, h, t, d], found by its last node.
+  struct AttentionPattern {
+    std::string query, key, value;
+    std::vector<std::pair<std::string, bool>> factors; ///< of the scores; true: they are divided by it
+    bool causal = false;
+    bool keyByRows = false; ///< the key is [b, t, h, d]
+    bool asNode = false;    ///< one node of opset 23, whose scale is `scale`; 0: 1 / sqrt(d)
+    double scale = 0;
+    bool swapped = false; ///< the result is [b, t, h, d]
+    std::set<int> nodes;
+  };
+  std::map<int, AttentionPattern> attentions;
+  std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
+  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
 
   // The frame (OnnxReader.cpp).
   void checkVersions();
@@ -80,6 +93,29 @@ private:
   std::optional<double> factorOf(const onnx::NodeProto &node, int side);
   void matchErfGelu(int erf);
   void matchSilu(int sigmoid);
+
+  // Attention and embeddings (OnnxAttention.cpp).
+  /// The node of type `op` that makes `name`; null when there is none.
+  const onnx::NodeProto *producerOf(const std::string &name, const std::string &op) const;
+  bool isFoldable(const std::string &name, int depth);
+  /// True for a tensor known at import whose elements all are `wanted`.
+  bool isConstantOf(const std::string &name, double wanted);
+  /// What `name` is a constant multiple of; notes the factors.
+  std::string withoutFactors(std::string name, AttentionPattern &found);
+  std::string keysOf(const std::string &name, AttentionPattern &found) const;
+  bool isCausalMask(const std::string &name, AttentionPattern &found);
+  void matchAttention(int softmax);
+  void matchAttentionNode(int index);
+  AttentionPattern optionsOf(const OnnxNode &node) const;
+  void takeAttention(int last, AttentionPattern found);
+  void absorbAttentions();
+  std::string rowsOf(const OnnxNode &node, const std::string &name, bool byRows);
+  std::string joinHeads(const OnnxNode &node, const std::string &rows);
+  std::string packedProjections(const std::vector<std::string> &parts) const;
+  double scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth);
+  void addAttention(const OnnxNode &node, const AttentionPattern &found);
+  void addAttentionNode(const OnnxNode &node);
+  void addGather(const OnnxNode &node);
 
   // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).
   using Handler = void (OnnxImporter::*)(const OnnxNode &);

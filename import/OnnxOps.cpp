@@ -350,6 +350,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"GlobalAveragePool", &I::addGlobalAveragePool},
       {"ReduceMean", &I::addReduceMean},
       {"Softmax", &I::addSoftmax},
+      {"Attention", &I::addAttentionNode},
       {"Dropout", &I::addDropout},
       {"Constant", &I::addConstant},
       {"Identity", &I::addIdentity},
@@ -365,9 +366,10 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"SequenceAt", &I::addSequenceAt},
       {"Concat", &I::addConcat},
       {"Shape", &I::addFoldOnly},
-      {"Gather", &I::addFoldOnly},
+      {"Gather", &I::addGather},
       {"Slice", &I::addFoldOnly},
       {"Expand", &I::addFoldOnly},
+      {"Range", &I::addFoldOnly},
       {"Sqrt", &I::addFoldOnly},
   };
   return table;

@@ -14,7 +14,12 @@ void OnnxImporter::findPatterns() {
       matchErfGelu(i);
     else if (proto.node(i).op_type() == "Sigmoid")
       matchSilu(i);
+    else if (proto.node(i).op_type() == "Softmax")
+      matchAttention(i);
+    else if (proto.node(i).op_type() == "Attention")
+      matchAttentionNode(i);
   }
+  absorbAttentions();
 }
 
 /// Mul(x, Sigmoid(x)), in either order, where the sigmoid has no other use.

@@ -120,13 +120,16 @@ void OnnxImporter::addInputs() {
     Place place = placeOf("input '" + info.name() + "'");
     checkName(info.name(), "an input", placeOf(""));
     const auto &type = info.type().tensor_type();
-    if (type.elem_type() != onnx::TensorProto::FLOAT && type.elem_type() != onnx::TensorProto::DOUBLE)
-      place.fail(ExitCode::Unsupported,
-                 "has element type " + onnxTypeName(type.elem_type()) + "; supported are float and double");
+    static const std::map<int32_t, ElementType> types = {{onnx::TensorProto::FLOAT, ElementType::F32},
+                                                         {onnx::TensorProto::DOUBLE, ElementType::F64},
+                                                         {onnx::TensorProto::INT64, ElementType::I64}};
+    auto element = types.find(type.elem_type());
+    if (element == types.end())
+      place.fail(ExitCode::Unsupported, "has element type " + onnxTypeName(type.elem_type()) +
+                                            "; supported are float and double, and int64 for ids");
     if (!type.has_shape() || type.shape().dim_size() == 0)
       place.badInput("has no shape; its first extent must be the batch");
-    GraphInput input{
-        info.name(), type.elem_type() == onnx::TensorProto::DOUBLE ? ElementType::F64 : ElementType::F32, {}};
+    GraphInput input{info.name(), element->second, {}};
     for (int i = 0; i < type.shape().dim_size(); ++i) {
       const auto &dim = type.shape().dim(i);
       if (i > 0 && !dim.has_dim_value())
@@ -156,6 +159,8 @@ void OnnxImporter::addNode(int index) {
     return;
   if (auto found = fused.find(index); found != fused.end())
     return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
+  if (auto found = attentions.find(index); found != attentions.end())
+    return addAttention(node, found->second);
 
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
@@ -201,6 +206,9 @@ void OnnxImporter::sayNotes() {
          listOf(trainedBatchNorms));
   if (!trainedDropouts.empty())
     note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+  if (!fusedAttentions.empty())
+    note("products around a softmax are taken as attention, which makes no tensor of scores: " +
+         listOf(fusedAttentions));
 }
 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,

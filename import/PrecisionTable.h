@@ -1,5 +1,4 @@
-// The precision modes as one table, and the reader of precision specs that turns a row and its overrides into
-// a PrecisionSpec.
+// The precision modes as one table, and precision specs as text and as JSON.
 #ifndef HALFSTEP_IMPORT_PRECISIONTABLE_H
 #define HALFSTEP_IMPORT_PRECISIONTABLE_H
 
@@ -14,24 +13,35 @@ namespace halfstep {
 
 /// What a mode does to the model.
 enum class PrecisionMode {
-  Uniform,  ///< -true: everything in one type
-  Mixed,    ///< -mixed: parameters in f32, casts placed by op class
-  Patched,  ///< O1: as Mixed, with Apex's lists
-  Converted ///< O0, O2, O3: the model itself is converted, except for what is kept
+  Uniform,   ///< -true: everything in one type
+  Mixed,     ///< -mixed: parameters in f32, casts placed by op class
+  Patched,   ///< O1: as Mixed, with Apex's lists
+  Converted, ///< O0, O2, O3: the model itself is converted, except for what is kept
+  Policy     ///< as Converted, in the types that a spec gives instead of a name
 };
 
-/// One row of the table in product.md.
 struct PrecisionRow {
   const char *name;
   PrecisionMode mode;
-  const char *params;  ///< type of the model's parameters
-  const char *compute; ///< type of ops of class `lower`
+  const char *params;  ///< type of the parameters that the optimizer updates: f64, f32, bf16, f16
+  const char *compute; ///< type of ops of class `lower`, or of the converted model
+  const char *output;  ///< type of a converted model's outputs
+  const char *keep;    ///< normalisations whose parameters stay f32: none (empty), batch_norm, norms
+  const char *masters; ///< of parameters that ops read in low precision: separate, split, none
   bool scaler;         ///< dynamic loss scale unless overridden
-  bool implemented;    ///< false: known, and rejected with ExitCode::Unsupported
 };
 
-/// All rows, implemented or not.
+/// A row for each mode that has a name.
 std::span<const PrecisionRow> precisionTable();
+
+/// The row of `name`, which is no alias; null where there is none.
+const PrecisionRow *findPrecisionRow(const std::string &name);
+
+/// What an older name stands for: "bf16-mixed" for "bf16"; empty where `name` is none.
+std::string precisionAlias(const std::string &name);
+
+/// The names of all rows, then the older ones.
+std::vector<std::string> precisionNames();
 
 /// The spec object that `text` stands for: {"precision": text} for a plain string, the parsed object for
 /// inline JSON or the path of a .json file.
@@ -44,8 +54,7 @@ struct PrecisionPlace {
 };
 
 /// Resolves a spec: an object of interfaces.md, or a string. An unknown precision string throws
-/// `unknownString`; contradictions throw BadInput and name both settings; what is not implemented throws
-/// Unsupported.
+/// `unknownString`; contradictions throw BadInput and name both settings.
 PrecisionSpec resolvePrecision(const nlohmann::json &spec, const PrecisionPlace &place,
                                const std::string &target, ExitCode unknownString = ExitCode::BadInput);
 

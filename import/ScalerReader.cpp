@@ -22,6 +22,8 @@ void checkRanges(const SpecReader &reader, const ScalerSpec &scaler) {
     reader.expected("backoff", "a number in (0, 1)");
   if (scaler.interval < 1 || scaler.interval > std::numeric_limits<int32_t>::max())
     reader.expected("interval", "an integer in [1, 2^31)");
+  if (scaler.hysteresis < 1 || scaler.hysteresis > std::numeric_limits<int32_t>::max())
+    reader.expected("hysteresis", "an integer in [1, 2^31)");
   if (reader.has("min") && !(*scaler.min >= 0 && std::isfinite(float(*scaler.min))))
     reader.expected("min", "a number >= 0 that f32 can hold");
   if (reader.has("max") && !isScale(*scaler.max))
@@ -45,10 +47,17 @@ ScalerSpec scalerPreset(const std::string &preset) {
   scaler.preset = preset;
   if (preset == "apex")
     scaler.max = 0x1p24;
+  if (preset == "deepspeed" || preset == "megatron") {
+    scaler.init = preset == "megatron" ? 0x1p32 : 0x1p16;
+    scaler.interval = 1000;
+    scaler.hysteresis = 2;
+    scaler.refillAtGrowth = true;
+    scaler.min = 1;
+  }
   return scaler;
 }
 
-ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::string &unavailable) {
+ScalerSpec readScaler(const SpecReader &reader, const std::string &preset) {
   reader.allowOnly({"preset", "init", "growth", "backoff", "interval", "hysteresis", "min", "max"});
   std::string chosen = preset;
   reader.choice("preset", chosen, {"torch", "apex", "deepspeed", "megatron"});
@@ -58,6 +67,7 @@ ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::
   reader.number("growth", scaler.growth);
   reader.number("backoff", scaler.backoff);
   reader.integer("interval", scaler.interval);
+  reader.integer("hysteresis", scaler.hysteresis);
   reader.number("min", least);
   reader.number("max", most);
   if (reader.has("min"))
@@ -69,23 +79,13 @@ ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::
     scaler.init = std::min(scaler.init, *scaler.max);
   checkOrder(reader, "min", scaler.min.value_or(0), "init", scaler.init);
   checkOrder(reader, "init", scaler.init, "max", scaler.max.value_or(scaler.init));
-  int64_t hysteresis = 1;
-  reader.integer("hysteresis", hysteresis);
-  if (hysteresis < 1)
-    reader.expected("hysteresis", "an integer >= 1");
-  if (chosen != "torch" && chosen != "apex")
-    unavailable = "scaler preset '" + chosen + "'";
-  else if (hysteresis != 1)
-    unavailable = "hysteresis of a scaler";
   return scaler;
 }
 
 json scalerToJson(const ScalerSpec &scaler) {
-  json object = {{"preset", scaler.preset},
-                 {"init", scaler.init},
-                 {"growth", scaler.growth},
-                 {"backoff", scaler.backoff},
-                 {"interval", scaler.interval}};
+  json object = {{"preset", scaler.preset},     {"init", scaler.init},
+                 {"growth", scaler.growth},     {"backoff", scaler.backoff},
+                 {"interval", scaler.interval}, {"hysteresis", scaler.hysteresis}};
   if (scaler.min)
     object["min"] = *scaler.min;
   if (scaler.max)

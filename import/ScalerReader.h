@@ -11,13 +11,13 @@ namespace halfstep {
 class SpecReader;
 
 /// Reads `reader`'s settings over those of the preset that it or `preset` names. Values out of range throw
-/// BadInput. `unavailable` gets what is known but not implemented, if anything is.
-ScalerSpec readScaler(const SpecReader &reader, const std::string &preset, std::string &unavailable);
+/// BadInput.
+ScalerSpec readScaler(const SpecReader &reader, const std::string &preset);
 
 /// True for what can be a loss scale: libraries hold it as f32.
 bool isScale(double value);
 
-/// The default settings of "torch" or "apex".
+/// The default settings of "torch", "apex", "deepspeed" or "megatron".
 ScalerSpec scalerPreset(const std::string &preset);
 
 /// `scaler` with every value written out, as readScaler() reads it back.

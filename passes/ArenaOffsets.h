@@ -19,12 +19,16 @@ inline constexpr int64_t kArenaAlignment = 64;
 inline constexpr llvm::StringLiteral kStateBytesAttr = "train.state_bytes";
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "train.arena_bytes";
 
+/// Unit attribute of a module whose ops are to be observed one by one: `fuse` makes each op that computes a
+/// kernel of its own, and `plan-memory` lets no two values share memory.
+inline constexpr llvm::StringLiteral kSeparateOpsAttr = "train.separate_ops";
+
 /// Byte offset of a field of hs_scalars; `field` is one that `train.scalar` may name, or found_inf,
 /// grad_sqnorm, loss.
 int64_t scalarOffset(llvm::StringRef field);
 
-/// Place of part `part` of a parameter: 0 values, 1 working copy, 2.. optimizer slots. -1 for what there is
-/// not.
+/// Place of part `part` of a parameter: 0 values (of split ones, the low halves), 1 working copy, 2..
+/// optimizer slots. -1 for what there is not.
 int64_t paramOffset(train::ParamOp param, unsigned part);
 
 /// The value whose memory `value` shares: reshapes followed to their source.

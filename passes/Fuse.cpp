@@ -13,10 +13,11 @@
 // Needs: a step in its final types (masters). Leaves: functions that hold train.kernel, train.read,
 // train.scalar, nn.reshape (which shares memory) and the return, and nothing else; each value that a function
 // returns, and each gradient, is the result of a kernel. Test: tests/lit/passes/fuse.mlir.
-#include "passes/EraseDead.h"
+#include "passes/FuseCasts.h"
 #include "passes/FuseClusters.h"
 #include "passes/FuseContractions.h"
 #include "passes/FusePrepare.h"
+#include "passes/FuseRules.h"
 #include "passes/Passes.h"
 
 #include "dialect/amp/AmpDialect.h"
@@ -25,6 +26,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -37,7 +39,7 @@ namespace halfstep {
 
 namespace {
 
-/// The family of kernels that a cluster belongs to, by its last op.
+/// The family of kernels that a cluster belongs to, by its core, or its last op.
 StringRef kindOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, StringRef>(op)
       .Case<ElementwiseOpInterface>([](auto) { return "map"; })
@@ -51,6 +53,8 @@ StringRef kindOf(Operation *op) {
           [](auto) { return "column"; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return "pool"; })
+      .Case<nn::AttentionOp, nn::AttentionBackwardOp>([](auto) { return "attention"; })
+      .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>([](auto) { return "embedding"; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return "move"; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return "finite"; })
       .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return "update"; })
@@ -66,22 +70,22 @@ public:
   }
 
   LogicalResult run() {
-    Operation *last = cluster.ops.back();
-    StringRef kind = kindOf(last);
+    Operation *last = cluster.ops.back(), *named = cluster.core ? cluster.core : last;
+    StringRef kind = kindOf(named);
     if (kind.empty())
-      return last->emitError() << "no kernel computes '" << last->getName()
-                               << "': expected an op that the earlier stages leave";
+      return named->emitError() << "no kernel computes '" << named->getName()
+                                << "': expected an op that the earlier stages leave";
     for (Operation *op : cluster.ops)
       for (Value operand : op->getOperands())
         collectInputs(operand);
-    collectResults();
+    SmallVector<Value> results = cluster.results();
     OpBuilder builder(last);
     SmallVector<Location> locations =
         llvm::map_to_vector(cluster.ops, [](Operation *op) { return op->getLoc(); });
     auto kernel =
         train::KernelOp::create(builder, builder.getFusedLoc(locations), ValueRange(results).getTypes(), kind,
                                 inputs.getArrayRef(), DenseI64ArrayAttr());
-    fill(kernel);
+    fill(kernel, results);
     for (auto [old, made] : llvm::zip_equal(results, kernel.getResults()))
       old.replaceUsesWithIf(made, [&](OpOperand &use) { return !kernel->isAncestor(use.getOwner()); });
     return success();
@@ -91,9 +95,8 @@ private:
   const Cluster &cluster;
   llvm::SmallPtrSet<Operation *, 8> members;
   llvm::SetVector<Value> inputs;
-  SmallVector<Value> results;
 
-  static bool isClone(Operation *op) { return op && isInlined(op); }
+  static bool isClone(Operation *op) { return op && (isInlined(op) || isRecomputed(op)); }
 
   void collectInputs(Value operand) {
     Operation *producer = operand.getDefiningOp();
@@ -106,18 +109,7 @@ private:
         collectInputs(inner);
   }
 
-  void collectResults() {
-    // Single ops keep all their results, in their order; of a fused group, what others read.
-    bool fused = isa<ElementwiseOpInterface>(cluster.ops.front());
-    for (Operation *op : cluster.ops) {
-      if (fused && cluster.ops.size() > 1 &&
-          llvm::all_of(op->getUsers(), [&](Operation *user) { return members.contains(user); }))
-        continue;
-      llvm::append_range(results, op->getResults());
-    }
-  }
-
-  void fill(train::KernelOp kernel) {
+  void fill(train::KernelOp kernel, ArrayRef<Value> results) {
     Block *block = new Block();
     kernel.getBody().push_back(block);
     IRMapping mapping;
@@ -153,21 +145,31 @@ void moveWritesToEnd(func::FuncOp function) {
       kernel->moveBefore(function.front().getTerminator());
 }
 
+/// Erases what kernels now hold, readers before what they read: casts that kernels recompute stand between.
+void eraseFused(func::FuncOp function, ArrayRef<Cluster> clusters) {
+  DenseSet<Operation *> fused;
+  for (const Cluster &cluster : clusters)
+    fused.insert(cluster.ops.begin(), cluster.ops.end());
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+    if (fused.contains(&op) || isOpTriviallyDead(&op))
+      op.erase();
+}
+
 struct Fuse : impl::FuseBase<Fuse> {
   using FuseBase::FuseBase;
 
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       prepareForFusion(function);
+      if (!isKeptApart(function))
+        moveCasts(function);
       SmallVector<Cluster> clusters = findClusters(function);
       for (const Cluster &cluster : clusters)
         if (failed(KernelFormer(cluster).run()))
           return signalPassFailure();
-      for (const Cluster &cluster : llvm::reverse(clusters))
-        for (Operation *op : llvm::reverse(cluster.ops))
-          op->erase();
-      eraseDead(function);
-      fuseContractions(function);
+      eraseFused(function, clusters);
+      if (!isKeptApart(function))
+        fuseContractions(function);
       moveWritesToEnd(function);
     }
   }

@@ -1,5 +1,7 @@
-// Greedy clustering in program order: each element-wise op looks at the clusters that made its operands.
+// Greedy clustering in program order: each op looks at the clusters that made its operands.
 #include "passes/FuseClusters.h"
+
+#include "passes/FuseRules.h"
 
 #include "dialect/nn/NNDialect.h"
 #include "dialect/train/TrainDialect.h"
@@ -8,21 +10,25 @@ using namespace mlir;
 
 namespace halfstep {
 
-/// One floating number, stored or computed.
-static bool isNumber(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return type.getNumElements() == 1 && isa<FloatType>(type.getElementType());
+/// Calls `visit` with each op that reads a result of `op`, behind casts that readers make for themselves.
+static void forEachReader(Operation *op, function_ref<void(Operation *)> visit) {
+  for (Operation *user : op->getUsers())
+    isRecomputed(user) ? forEachReader(user, visit) : visit(user);
 }
 
-bool isInlined(Operation *op) {
-  if (isa<nn::ConstantOp>(op))
-    return true;
-  if (auto reshape = dyn_cast<nn::ReshapeOp>(op))
-    return isNumber(reshape) && reshape.getInput().getDefiningOp() &&
-           isInlined(reshape.getInput().getDefiningOp());
-  // A copy is there to have memory of its own; dropout depends on the element's index.
-  return isa<ElementwiseOpInterface>(op) && !isa<nn::CopyOp, nn::DropoutOp>(op) &&
-         isNumber(op->getResult(0)) && llvm::all_of(op->getOperands(), isNumber);
+SmallVector<Value> Cluster::results() const {
+  SmallVector<Value> found;
+  for (Operation *op : ops)
+    for (Value result : op->getResults()) {
+      bool isRead = ops.size() == 1;
+      for (Operation *user : result.getUsers()) {
+        auto note = [&](Operation *reader) { isRead |= !llvm::is_contained(ops, reader); };
+        isRecomputed(user) ? forEachReader(user, note) : note(user);
+      }
+      if (isRead)
+        found.push_back(result);
+    }
+  return found;
 }
 
 namespace {
@@ -37,7 +43,7 @@ public:
   SmallVector<Cluster> run(Block &block) {
     for (Operation &op : block) {
       if (isa<train::ReadOp, train::ScalarOp, nn::ReshapeOp>(op) || op.hasTrait<OpTrait::IsTerminator>() ||
-          isInlined(&op))
+          isInlined(&op) || isRecomputed(&op))
         continue;
       add(&op);
     }
@@ -60,10 +66,12 @@ private:
 
   void add(Operation *op) {
     size_t own = clusters.size();
-    clusters.push_back({{op}});
+    clusters.push_back({{op}, isa<ElementwiseOpInterface>(op) ? nullptr : op});
     clusterOf[op] = own;
+    if (isKeptApart(op))
+      return;
     for (size_t candidate : candidates(op))
-      if (canJoin(candidate, own))
+      if (canJoin(clusters[candidate], clusters[own]))
         join(candidate, own);
   }
 
@@ -71,49 +79,78 @@ private:
   SmallVector<size_t> candidates(Operation *op) {
     SmallVector<size_t> found;
     for (OpOperand &operand : op->getOpOperands()) {
-      Operation *producer = operand.get().getDefiningOp();
-      if (!producer || !clusterOf.contains(producer) || !isa<ElementwiseOpInterface>(producer) ||
-          !readsAligned(op, operand))
+      Value read = operand.get();
+      while (read.getDefiningOp() && isRecomputed(read.getDefiningOp()))
+        read = read.getDefiningOp()->getOperand(0);
+      Operation *producer = read.getDefiningOp();
+      if (!producer || !clusterOf.contains(producer))
         continue;
-      if (size_t cluster = clusterOf[producer]; !llvm::is_contained(found, cluster))
+      bool isElementwise = isa<ElementwiseOpInterface>(producer) && readsAligned(operand);
+      bool isAfterCore = isStoredRounding(op) || (isRowResult(read) && isPlain(op) && readsAligned(operand));
+      if (size_t cluster = clusterOf[producer];
+          (isElementwise || isAfterCore) && !llvm::is_contained(found, cluster))
         found.push_back(cluster);
     }
     return found;
   }
 
-  static bool readsAligned(Operation *op, OpOperand &operand) {
-    if (isa<nn::ReduceSumOp, nn::ReduceMeanOp>(op))
-      return true;
-    auto elementwise = dyn_cast<ElementwiseOpInterface>(op);
-    if (!elementwise)
+  bool canJoin(const Cluster &earlier, const Cluster &later) {
+    if (earlier.core && later.core)
       return false;
-    auto domain = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
-    return cast<RankedTensorType>(operand.get().getType()).getShape() == domain &&
-           elementwise.getOperandMap(operand.getOperandNumber()).isIdentity();
+    if (Operation *core = earlier.core ? earlier.core : later.core; core && isRowOp(core))
+      return areRows(core, earlier) && areRows(core, later) && isReadInTime(earlier, later);
+    if (earlier.core)
+      return isStoredRounding(later.ops.back()) && later.ops.size() == 1;
+    return later.core ? isReadByOnly(earlier, later) : isReadInTime(earlier, later);
   }
 
-  /// The joined kernel stands where the later cluster ends: nothing before that may need the earlier one. A
-  /// reduction must be the only user, since its kernel yields nothing else.
-  bool canJoin(size_t earlier, size_t later) {
-    Operation *last = clusters[later].ops.back();
-    bool reduction = !isa<ElementwiseOpInterface>(last);
-    for (Operation *member : clusters[earlier].ops)
-      for (Operation *user : member->getUsers()) {
-        auto found = clusterOf.find(user);
-        bool inside = found != clusterOf.end() && (found->second == earlier || found->second == later);
-        if (!inside && (reduction || order[user] < order[last]))
-          return false;
-      }
-    return true;
+  /// True when a row kernel can compute the element-wise ops of a cluster: on whole rows, in its precision.
+  static bool areRows(Operation *core, const Cluster &cluster) {
+    auto rows = cast<RankedTensorType>(core->getOperand(0).getType());
+    for (OpOperand &operand : core->getOpOperands())
+      if (isRowOperand(operand))
+        rows = cast<RankedTensorType>(operand.get().getType());
+    return llvm::all_of(cluster.ops, [&](Operation *op) {
+      if (op == core)
+        return true;
+      auto type = cast<RankedTensorType>(op->getResult(0).getType());
+      bool readsRows = llvm::all_of(op->getOperands(), [&](Value value) {
+        return value.getDefiningOp() != core || isRowResult(value);
+      });
+      return isPlain(op) && readsRows && type.getShape() == rows.getShape() &&
+             type.getElementType().isF64() == rows.getElementType().isF64();
+    });
   }
 
-  void join(size_t earlier, size_t later) {
-    for (Operation *member : clusters[earlier].ops)
-      clusterOf[member] = later;
+  /// The joined kernel stands where the later cluster ends: nothing before that may need the earlier one.
+  bool isReadInTime(const Cluster &earlier, const Cluster &later) {
+    Operation *last = later.ops.back();
+    bool inTime = true;
+    for (Operation *member : earlier.ops)
+      forEachReader(member, [&](Operation *reader) {
+        inTime &= order[reader] >= order[last] || llvm::is_contained(earlier.ops, reader) ||
+                  llvm::is_contained(later.ops, reader);
+      });
+    return inTime;
+  }
+
+  static bool isReadByOnly(const Cluster &earlier, const Cluster &later) {
+    bool only = true;
+    for (Operation *member : earlier.ops)
+      forEachReader(member, [&](Operation *reader) {
+        only &= llvm::is_contained(earlier.ops, reader) || llvm::is_contained(later.ops, reader);
+      });
+    return only;
+  }
+
+  void join(size_t from, size_t into) {
+    Cluster &earlier = clusters[from], &later = clusters[into];
+    for (Operation *member : earlier.ops)
+      clusterOf[member] = into;
     // The newest op stays last: canJoin looks at it.
-    clusters[later].ops.insert(clusters[later].ops.begin(), clusters[earlier].ops.begin(),
-                               clusters[earlier].ops.end());
-    clusters[earlier].ops.clear();
+    later.ops.insert(later.ops.begin(), earlier.ops.begin(), earlier.ops.end());
+    later.core = later.core ? later.core : earlier.core;
+    earlier.ops.clear();
   }
 };
 

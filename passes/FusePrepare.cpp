@@ -3,7 +3,7 @@
 
 #include "passes/ArenaOffsets.h"
 #include "passes/EraseDead.h"
-#include "passes/FuseClusters.h"
+#include "passes/FuseRules.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/nn/NNDialect.h"
@@ -32,10 +32,8 @@ namespace {
 
 /// What one sweep over flat memory must have in common.
 struct SweepTypes {
-  Type gradient, param, copy;
-  bool operator==(const SweepTypes &other) const {
-    return gradient == other.gradient && param == other.param && copy == other.copy;
-  }
+  Type gradient, param, stored, copy;
+  bool operator==(const SweepTypes &other) const = default;
 };
 
 struct Sweep {
@@ -51,7 +49,7 @@ static SmallVector<Sweep> findSweeps(ArrayAttr params, OperandRange gradients, O
   for (auto [name, gradient] : llvm::zip_equal(params.getAsRange<FlatSymbolRefAttr>(), gradients)) {
     auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(from, name);
     SweepTypes types{getElementTypeOrSelf(gradient), param.getTensorType().getElementType(),
-                     param.getCopyType().value_or(Type())};
+                     param.getStoredElementType(), param.getCopyType().value_or(Type())};
     Sweep *sweep = llvm::find_if(sweeps, [&](const Sweep &each) { return each.types == types; });
     if (sweep == sweeps.end()) {
       sweeps.push_back({types, {}, {}});
@@ -97,12 +95,17 @@ static void splitUpdate(Update update) {
     norms.push_back(partials.getSqnorm());
   }
   auto verdict = amp::FiniteCombineOp::create(builder, check.getLoc(), found, norms);
+  int64_t element = 0;
   for (const Sweep &sweep : sweeps) {
     SmallVector<Value> operands(sweep.gradients);
     operands.append({verdict.getFoundInf(), verdict.getSqnorm()});
     auto part = cast<Update>(builder.insert(update->cloneWithoutRegions()));
     part->setOperands(operands);
     part.setParamsAttr(builder.getArrayAttr(sweep.params));
+    if (part.getStochastic())
+      part.setStochastic(sweep.types.param.getIntOrFloatBitWidth() == 16 ? std::optional(element)
+                                                                         : std::nullopt);
+    element += amp::groupElements(ValueRange(sweep.gradients).getTypes());
   }
   check.replaceAllUsesWith(ValueRange{verdict.getFoundInf(), verdict.getSqnorm()});
   update.erase();

@@ -27,15 +27,10 @@ namespace halfstep {
 
 namespace {
 
-bool isWidening(amp::CastOp op) {
-  Type from = getElementTypeOrSelf(op.getInput()), to = getElementTypeOrSelf(op);
-  return from != to && promoteTypes(from, to) == to;
-}
-
 /// The check and the update compute on gradients in f32 or wider, whatever type they are stored in.
 void readNarrowGradients(Operation *op) {
   for (OpOperand &operand : op->getOpOperands())
-    if (auto cast = operand.get().getDefiningOp<amp::CastOp>(); cast && isWidening(cast))
+    if (auto cast = operand.get().getDefiningOp<amp::CastOp>(); cast && cast.isWidening())
       operand.set(cast.getInput());
 }
 
@@ -50,7 +45,7 @@ LogicalResult seedAsCast(amp::LossSeedOp op, PatternRewriter &rewriter) {
 /// Without the rounding in between, fused code keeps a value as it computed it.
 LogicalResult dropDownUpPair(amp::CastOp op, PatternRewriter &rewriter) {
   auto inner = op.getInput().getDefiningOp<amp::CastOp>();
-  if (!inner || isWidening(inner) || !isWidening(op))
+  if (!inner || inner.isWidening() || !op.isWidening())
     return rewriter.notifyMatchFailure(op, "not a widening of a narrowed value");
   if (inner.getInput().getType() != op.getType())
     return rewriter.notifyMatchFailure(op, "the pair changes the type");

@@ -24,6 +24,7 @@ using enum PrecisionClass;
 static constexpr Row rows[] = {
     {"matmul", Lower, Lower, Lower},
     {"conv2d", Lower, Lower, Lower},
+    {"scaled_dot_product_attention", Lower, Lower, Untouched},
     {"mse_loss", Fp32, Fp32, Fp32},
     {"cross_entropy", Fp32, Fp32, Fp32},
     {"binary_cross_entropy", Fp32, Banned, Banned},
@@ -37,6 +38,17 @@ static constexpr Row rows[] = {
     {"mul", Untouched, Untouched, Promote},
 };
 
+/// In the order of PrecisionClass.
+static constexpr StringLiteral classNames[] = {"lower", "fp32", "fp32_out", "promote", "banned", "untouched"};
+
+StringRef classNameOf(PrecisionClass precisionClass) { return classNames[size_t(precisionClass)]; }
+
+std::optional<PrecisionClass> parsePrecisionClass(StringRef name) {
+  const StringLiteral *found = find(classNames, name);
+  return found == std::end(classNames) ? std::nullopt
+                                       : std::optional(PrecisionClass(found - std::begin(classNames)));
+}
+
 std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key) {
   if (!is_contained({"cpu", "cuda", "apex"}, list))
     return std::nullopt;
@@ -44,6 +56,10 @@ std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key
   if (row == std::end(rows))
     return Untouched;
   return list == "cpu" ? row->cpu : list == "cuda" ? row->cuda : row->apex;
+}
+
+bool isKept(StringRef keep, StringRef key) {
+  return key == "batch_norm" ? !keep.empty() : key == "layer_norm" && keep == "norms";
 }
 
 } // namespace halfstep

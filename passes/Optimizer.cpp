@@ -32,11 +32,11 @@ LogicalResult emitUpdate(OpBuilder &builder, Location loc, train::OptimizerAttr 
   if (optimizer.getKind() == "sgd")
     train::SgdUpdateOp::create(builder, loc, params, gradients, check.getFoundInf(), check.getSqnorm(),
                                optimizer.getMomentum(), optimizer.getWeightDecay(),
-                               builder.getBoolAttr(optimizer.getNesterov()));
+                               builder.getBoolAttr(optimizer.getNesterov()), /*stochastic=*/IntegerAttr());
   else if (optimizer.getKind() == "adamw")
     train::AdamwUpdateOp::create(builder, loc, params, gradients, check.getFoundInf(), check.getSqnorm(),
                                  optimizer.getBeta1(), optimizer.getBeta2(), optimizer.getEps(),
-                                 optimizer.getWeightDecay());
+                                 optimizer.getWeightDecay(), /*stochastic=*/IntegerAttr());
   else
     return emitError(loc) << "optimizer '" << optimizer.getKind() << "', expected sgd or adamw";
   return success();

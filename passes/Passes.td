@@ -7,10 +7,10 @@
 include "mlir/Pass/PassBase.td"
 
 def PlaceCasts : Pass<"place-casts", "::mlir::ModuleOp"> {
-  let summary = "cast the operands of the forward graph by op class";
+  let summary = "cast the operands of the forward graph as the policy says";
   let description = [{
-    The op lists that the policy names give each op a class by its key. Operands that are floating, not f64 and not
-    plain numbers (`nn.constant` of rank 0) take part:
+    Each op gets a class. Operands that are floating, not f64, not plain numbers (`nn.constant` of rank 0) and not running
+    statistics of a normalisation take part:
 
     | class | operands become |
     |---|---|
@@ -20,9 +20,21 @@ def PlaceCasts : Pass<"place-casts", "::mlir::ModuleOp"> {
     | `untouched` | as they are |
     | `banned` | an error |
 
-    Result types are inferred anew, and what a function returns is cast back to its declared type. All uses of a
-    parameter share one cast, so that its gradient is summed there; uses of any other value have a cast each. A policy
-    without `casts` changes nothing.
+    The class is the first of: that of the glob in the policy's `layers` that matches the op's layer with most literal
+    characters; that of the op's key in `ops`; and then
+
+    - with `casts`, that of the key in the policy's op lists, `untouched` where they do not name it;
+    - with `convert`, `lower`: the model is cast as a whole. An op that depends on an `amp.output` is part of the loss
+      and runs in the policy's `output` type, or in f32 after an op of the loss that an override puts there. Of a
+      normalisation that `keep` names only the data is cast. Where classes follow their operands, parameters and inputs
+      count as `compute`;
+    - with neither, `untouched`.
+
+    Result types are inferred anew. `amp.output` becomes a cast to `output` with `convert`, and goes away without; such a
+    result of the function takes that type, any other is cast back to its declared one, and what is assigned to a
+    buffer to the buffer's. All uses of a parameter in a type share one cast, so that its gradient is summed there; so
+    do, with `convert`, those of an argument. Uses of any other value have a cast each. An override that matches
+    nothing is an error, and so are globs that disagree about a layer with equally many characters.
 
     ```mlir
     %w = train.read @w : tensor<3x4xf32>
@@ -30,7 +42,7 @@ def PlaceCasts : Pass<"place-casts", "::mlir::ModuleOp"> {
     return %y : tensor<2x3xf32>
     ```
 
-    becomes with `compute = bf16`
+    becomes with `compute = bf16`, as a `lower` op
 
     ```mlir
     %w = train.read @w : tensor<3x4xf32>
@@ -149,10 +161,12 @@ def MinimizeCasts : Pass<"minimize-casts", "::mlir::ModuleOp"> {
 }
 
 def Masters : Pass<"masters", "::mlir::ModuleOp"> {
-  let summary = "keep a low-precision copy beside the parameters that ops read in low precision";
+  let summary = "decide how parameters that ops read in low precision are stored";
   let description = [{
-    A parameter whose value is cast to a narrower type gets `copy_type`: the optimizer writes that copy in the same
-    pass over memory, and the step reads it instead of casting. The parameter itself stays the master.
+    The policy's `masters` says how a parameter is stored whose value is cast to a narrower type.
+
+    `separate`: the parameter stays the master and gets `copy_type`. The optimizer writes that copy in the same pass
+    over memory, and the step reads it instead of casting.
 
     ```mlir
     train.param @w : tensor<3x4xf32> {init = ...}
@@ -166,7 +180,26 @@ def Masters : Pass<"masters", "::mlir::ModuleOp"> {
     train.param @w : tensor<3x4xf32> {copy_type = bf16, init = ...}
     %0 = train.read @w {copy} : tensor<3x4xbf16>
     ```
+
+    `split`: the same with `split`. The copy is the high half of the master, and memory holds only the other half
+    beside it. Only for f32 that is read in bf16.
+
+    `none`: there is no master. The parameter takes the type in which it is read, its initial values are rounded to
+    it once, to nearest-even, and its gradient, update and optimizer slots follow.
+
+    ```mlir
+    train.param @w : tensor<3x4xbf16> {init = ...}
+    %0 = train.read @w : tensor<3x4xbf16>
+    ```
+
+    A parameter that is read in its own type too, or in two narrower ones, is stored as with `separate` whatever the
+    policy says, since the other forms do not hold what is read. One that is never cast stays as it is, and so do
+    buffers, which the optimizer does not write.
+
+    With `update = "stochastic"` in the policy, updates are marked `stochastic`: what they store in 16 bits is rounded
+    up or down at random.
   }];
+  let dependentDialects = ["::halfstep::amp::AmpDialect", "::halfstep::train::TrainDialect"];
 }
 
 def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
@@ -174,10 +207,17 @@ def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
   let description = [{
     Afterwards a function holds train.kernel, train.read, train.scalar, nn.reshape (which shares memory) and its return.
     Element-wise ops of one shape join the kernel of the ops that made their operands, and a reduction takes in what
-    only it reads; every other op is a kernel of its own. First, batch normalisation is split into statistics
-    and an element-wise part, the finiteness check into chunks and verdict, and updates by the types of a sweep.
+    only it reads. An op that works on whole rows (softmax, layer normalisation, cross-entropy and their gradients)
+    takes in the element-wise ops of its shape before and after it, with a further result for each value that others
+    read. Every other op is a kernel of its own. First, batch normalisation is split into statistics and an
+    element-wise part, the finiteness check into chunks and verdict, and updates by the types of a sweep.
     Last, element-wise ops without an exponential join the `nn.matmul` whose result only they read, unless rounding is
     eager: they are computed where its sums are stored.
+
+    What is stored between kernels is narrow: a cast to a wider type is made by each kernel that reads it, where the
+    kernel can, and one to a narrower type stands right behind what it rounds. Both change places with reshapes and
+    transpositions. No value changes: kernels round as the policy says.
+    In a module with the attribute `train.separate_ops`, every op is a kernel of its own.
 
     ```mlir
     %a = nn.add %x, %b : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
@@ -204,7 +244,8 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
     The arena is scalars, state, gradients, work. What one update sweeps - masters, working copies, optimizer slots,
     gradients - lies one after the other, each tensor padded to 32 elements. Results of kernels share memory where they
     do not live at the same time; the three functions share the work region. Sets `offsets` on parameters and kernels
-    and the module's `train.state_bytes` and `train.arena_bytes`.
+    and the module's `train.state_bytes` and `train.arena_bytes`. With the module's `train.separate_ops`, no two results
+    of a function share memory, so that all are there when it ends.
 
     ```mlir
     train.param @w : tensor<4xf32> {init = ...}

@@ -23,18 +23,25 @@ static constexpr PipelineStage stages[] = {
 
 ArrayRef<PipelineStage> pipelineStages() { return stages; }
 
-LogicalResult runPipeline(ModuleOp module, StringRef lastStage, bool verifyEach) {
+/// How many stages a module has been through after `name`; none for a name that no stage bears.
+static std::optional<size_t> countStages(StringRef name) {
+  if (name == "import")
+    return 0;
+  for (auto [i, stage] : llvm::enumerate(stages))
+    if (stage.name == name)
+      return i + 1;
+  return std::nullopt;
+}
+
+LogicalResult runPipeline(ModuleOp module, StringRef lastStage, bool verifyEach, StringRef doneStage) {
   PassManager manager(module.getContext());
   manager.enableVerifier(verifyEach);
-  bool known = lastStage == "import";
-  for (const PipelineStage &stage : stages) {
-    if (known)
-      break;
-    manager.addPass(stage.create());
-    known = stage.name == lastStage;
-  }
-  if (!known)
-    return module.emitError() << "unknown stage '" << lastStage << "', expected import or the name of a pass";
+  std::optional<size_t> done = countStages(doneStage), last = countStages(lastStage);
+  if (!done || !last)
+    return module.emitError() << "unknown stage '" << (done ? lastStage : doneStage)
+                              << "', expected import or the name of a pass";
+  for (size_t i = *done; i < *last; ++i)
+    manager.addPass(stages[i].create());
   return manager.run(module);
 }
 

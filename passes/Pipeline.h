@@ -18,9 +18,11 @@ struct PipelineStage {
 /// All stages in their order, without `import`.
 llvm::ArrayRef<PipelineStage> pipelineStages();
 
-/// Runs the stages up to and including `lastStage` ("import": none). With `verifyEach` the module is verified
-/// after each. Failure has been reported as a diagnostic; so is a name that no stage bears.
-mlir::LogicalResult runPipeline(mlir::ModuleOp module, llvm::StringRef lastStage, bool verifyEach);
+/// Runs the stages behind `doneStage`, which the module has been through ("import": all), up to and including
+/// `lastStage`. With `verifyEach` the module is verified after each. Failure has been reported as a
+/// diagnostic; so is a name that no stage bears.
+mlir::LogicalResult runPipeline(mlir::ModuleOp module, llvm::StringRef lastStage, bool verifyEach,
+                                llvm::StringRef doneStage = "import");
 
 } // namespace halfstep
 

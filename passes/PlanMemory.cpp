@@ -8,8 +8,9 @@
 //
 // The arena is [scalars | state | gradients | work]. State and gradients have places of their own: an update
 // sweeps a group of parameters as one flat array, so their masters, copies, slots and gradients each lie one
-// after the other, padded to amp::kGroupPadding elements, and the padding of gradients stays zero. Work is
-// shared by values that do not live at the same time.
+// after the other, padded to amp::kGroupPadding elements, and the padding of gradients stays zero. Split
+// masters are two such parts: the low halves, and the copy that is the high ones. Work is shared by values
+// that do not live at the same time.
 //
 // Needs: functions of kernels, reads, scalars and reshapes (fuse). Leaves: `offsets` on all kernels and
 // parameters, and the module's train.state_bytes and train.arena_bytes. Test:
@@ -119,7 +120,7 @@ private:
     };
     train::ParamOp first = group.params.front();
     Type element = first.getTensorType().getElementType();
-    placePart(0, element);
+    placePart(0, first.getStoredElementType());
     if (first.getCopyType())
       placePart(1, *first.getCopyType());
     for (int64_t slot = 0; slot < group.slots; ++slot)
@@ -130,7 +131,7 @@ private:
   void placeAlone(train::ParamOp param) {
     Places places(4, -1);
     places[0] = cursor;
-    cursor = align(cursor + bytesOf(param.getTensorType()));
+    cursor = align(cursor + bytesOf(param.getTensorType().clone(param.getStoredElementType())));
     if (std::optional<Type> copy = param.getCopyType()) {
       places[1] = cursor;
       cursor = align(cursor + bytesOf(param.getTensorType().clone(*copy)));
@@ -195,11 +196,12 @@ private:
     DenseMap<Operation *, int64_t> order;
     for (Operation &op : function.getBody().front())
       order[&op] = int64_t(order.size());
+    const bool apart = function->getParentOfType<ModuleOp>()->hasAttr(kSeparateOpsAttr);
     for (auto kernel : function.getOps<train::KernelOp>())
       for (Value result : kernel.getResults())
         if (!isVerdict(kernel) && !fixed.contains(result))
-          intervals.push_back(
-              {result, align(bytesOf(result.getType())), order[kernel], lastUse(result, order)});
+          intervals.push_back({result, align(bytesOf(result.getType())), order[kernel],
+                               apart ? int64_t(order.size()) : lastUse(result, order)});
   }
 
   /// A reshape shares its source's memory: what counts is where its result is used.

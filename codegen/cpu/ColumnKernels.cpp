@@ -275,7 +275,7 @@ static ContractionPlan planBatchNorm(Operation *op, Value input, int64_t bytesAn
 }
 
 ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level) {
-  return TypeSwitch<Operation *, ContractionPlan>(sliceOp(kernel))
+  return TypeSwitch<Operation *, ContractionPlan>(coreOf(kernel))
       .Case([](nn::LayerNormBackwardParamsOp op) { return planLayerNorm(op); })
       .Case([](nn::BatchNormStatsOp op) {
         return planBatchNorm(op, op.getInput(), elementBytes(op.getInput()), /*buffers=*/2);

@@ -1,6 +1,8 @@
 // Domains of element-wise kernels: which memory an element reads, and the formulas on it.
 #include "codegen/cpu/ElementwiseRegion.h"
 
+#include "codegen/cpu/RegionFormulas.h"
+
 #include "dialect/nn/NNDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -194,32 +196,12 @@ SmallVector<Value> ElementwiseRegion::emit(KernelBuilder &b, ValueRange elements
     }
     return linear;
   };
-  auto firstIndex = [&]() -> Value { return b.integer(0, b.getI64Type()); };
-
-  DenseMap<Value, Value> scalars;
-  auto scalarOf = [&](OpOperand &operand) -> Value {
-    if (auto read = readOf.find(&operand); read != readOf.end())
-      return b.convert(elements[read->second], compute);
-    return scalars.lookup(operand.get());
+  auto read = [&](OpOperand &operand) -> Value {
+    auto found = readOf.find(&operand);
+    return found == readOf.end() ? Value() : elements[found->second];
   };
-  train::KernelOp handle = kernel;
-  for (Operation &op : handle.getBlock()) {
-    SmallVector<Value> operands;
-    for (OpOperand &operand : op.getOpOperands())
-      operands.push_back(scalarOf(operand));
-    if (auto constant = dyn_cast<nn::ConstantOp>(op)) {
-      if (!tableOf(constant))
-        scalars[constant] = b.number(constant.getValue().getSplatValue<APFloat>().convertToDouble(), compute);
-    } else if (isa<nn::ReshapeOp>(op)) {
-      scalars[op.getResult(0)] = operands[0];
-    } else if (auto elementwise = dyn_cast<ElementwiseOpInterface>(op)) {
-      bool isSingle = tensorOf(op.getResult(0)).getNumElements() == 1;
-      scalars[op.getResult(0)] = isSingle
-                                     ? elementwise.emitScalar(b, op.getLoc(), operands, compute, firstIndex)
-                                     : elementwise.emitScalar(b, op.getLoc(), operands, compute, linearIndex);
-    }
-  }
-  return llvm::map_to_vector(wanted, [&](OpOperand &operand) { return scalarOf(operand); });
+  RegionFormulas formulas(b, compute, read, linearIndex);
+  return llvm::map_to_vector(wanted, [&](OpOperand &operand) { return formulas.of(operand); });
 }
 
 } // namespace halfstep

@@ -79,24 +79,39 @@ static LogicalResult expandFromDouble(arith::TruncFOp op, PatternRewriter &rewri
   if (!op.getIn().getType().isF64() || !(op.getType().isBF16() || op.getType().isF16()))
     return rewriter.notifyMatchFailure(op, "not from f64 to a 16-bit float");
   Bits b(rewriter, op.getLoc());
-  rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), toOddF32(b, op.getIn()));
+  Attribute exactly = op->getAttr(kExactAttr);
+  auto made = rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), toOddF32(b, op.getIn()));
+  if (exactly)
+    made->setAttr(kExactAttr, exactly);
   return success();
 }
 
-static LogicalResult expandToBf16(arith::TruncFOp op, PatternRewriter &rewriter) {
-  if (!op.getIn().getType().isF32() || !op.getType().isBF16())
-    return rewriter.notifyMatchFailure(op, "not from a scalar f32 to bf16");
-  Bits b(rewriter, op.getLoc());
-  rewriter.replaceOp(op, toBf16(b, op.getIn()));
-  return success();
-}
+namespace {
+
+struct ToBf16 : OpRewritePattern<arith::TruncFOp> {
+  ToBf16(MLIRContext *context, bool hasInstruction)
+      : OpRewritePattern(context), hasInstruction(hasInstruction) {}
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    if (!op.getIn().getType().isF32() || !op.getType().isBF16())
+      return rewriter.notifyMatchFailure(op, "not from a scalar f32 to bf16");
+    if (hasInstruction && !op->hasAttr(kExactAttr))
+      return rewriter.notifyMatchFailure(op, "the instruction will do");
+    Bits b(rewriter, op.getLoc());
+    rewriter.replaceOp(op, toBf16(b, op.getIn()));
+    return success();
+  }
+
+  const bool hasInstruction;
+};
+
+} // namespace
 
 LogicalResult expandNumbers(ModuleOp module, const CpuLevel &level) {
   RewritePatternSet patterns(module.getContext());
   patterns.add(expandExtension);
   patterns.add(expandFromDouble);
-  if (!level.bf16Dot)
-    patterns.add(expandToBf16);
+  patterns.add<ToBf16>(module.getContext(), level.bf16Dot);
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
     return llvm::is_contained({"math.exp", "math.tanh", "math.log", "math.erf"}, name);
   });

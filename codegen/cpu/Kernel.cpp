@@ -64,13 +64,15 @@ public:
       addScalar(name, Float32Type::get(context));
     addScalar("update", Float64Type::get(context));
     addScalar("guard", IntegerType::get(context, 32));
+    if (op.getStochastic())
+      addScalar("seed", IntegerType::get(context, 64));
 
     auto first = cast<FlatSymbolRefAttr>(op.getParams()[0]);
     auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(op, first);
     int64_t elements = amp::groupElements(op.getGradients().getTypes());
     auto group = [&](Type element) { return MemRefType::get({elements}, element); };
     Type element = param.getTensorType().getElementType();
-    addState(first.getValue(), 0, group(element));
+    addState(first.getValue(), 0, group(param.getStoredElementType()));
     if (std::optional<Type> copy = param.getCopyType())
       addState(first.getValue(), 1, group(*copy));
     for (unsigned slot = 0; slot < op.getSlotCount(); ++slot)
@@ -122,6 +124,28 @@ SmallVector<KernelOperand> kernelOperands(train::KernelOp kernel) {
   return list.take();
 }
 
+Value narrowSource(Value value) {
+  auto cast = value.getDefiningOp<amp::CastOp>();
+  return cast && cast.isWidening() ? narrowSource(cast.getInput()) : value;
+}
+
+bool isStoredAs(Value value, Value yielded) {
+  auto cast = yielded.getDefiningOp<amp::CastOp>();
+  return yielded == value || (cast && cast.isNarrowing() && cast.getInput() == value);
+}
+
+Value KernelCall::input(Value value) const {
+  auto argument = dyn_cast<BlockArgument>(narrowSource(value));
+  return argument ? operands[argument.getArgNumber()] : Value();
+}
+
+Value KernelCall::resultOf(Value opResult) const {
+  for (auto [i, yielded] : llvm::enumerate(kernel.getYield()->getOperands()))
+    if (isStoredAs(opResult, yielded))
+      return result(unsigned(i));
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Families
 //===----------------------------------------------------------------------===//
@@ -144,15 +168,21 @@ static LogicalResult emitConvolutionCall(KernelBuilder &b, const KernelCall &cal
   return emitConvolutionKernel(b, call.kernel, b.level, call.operands, call.lo, call.hi, call.scratch);
 }
 
-/// The family of a kernel by the op that its region ends with; no `plan` for one that has no code.
+Operation *coreOf(train::KernelOp kernel) {
+  for (Operation &op : kernel.getBlock().without_terminator())
+    if (!isa<ElementwiseOpInterface, nn::ConstantOp, nn::ReshapeOp>(op))
+      return &op;
+  return nullptr;
+}
+
+/// The family of a kernel by its core; no `plan` for one that has no code.
 static Family familyOf(train::KernelOp kernel) {
-  Operation *yield = kernel.getYield();
-  if (yield == &kernel.getBlock().front())
+  Operation *core = coreOf(kernel);
+  if (!core)
     return {planMap, emitMap};
-  if (isa<nn::MatmulOp>(kernel.getBlock().front()))
-    return {planContractionKernel, emitContractionCall};
-  return llvm::TypeSwitch<Operation *, Family>(yield->getPrevNode())
+  return llvm::TypeSwitch<Operation *, Family>(core)
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp>([](auto) { return Family{planReduce, emitReduce}; })
+      .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
@@ -161,12 +191,15 @@ static Family familyOf(train::KernelOp kernel) {
           [](auto) { return Family{planColumn, emitColumn}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return Family{planPool, emitPool}; })
+      .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
+      .Case<nn::AttentionBackwardOp>(
+          [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
+          [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return Family{planFinite, emitFinite}; })
       .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })
       .Case<train::AssignOp>([](auto) { return Family{planAssign, emitAssign}; })
-      .Case<ElementwiseOpInterface, nn::ConstantOp, nn::ReshapeOp>(
-          [](auto) { return Family{planMap, emitMap}; })
       .Default([](Operation *) { return Family{}; });
 }
 
@@ -187,13 +220,19 @@ int64_t grainOf(int64_t bytes, int64_t flops) {
 // Functions
 //===----------------------------------------------------------------------===//
 
+bool roundsEagerly(train::KernelOp kernel) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  auto policy = module->getAttrOfType<amp::PolicyAttr>(amp::kPolicyAttrName);
+  return policy && policy.getRounding() == "eager";
+}
+
 LogicalResult emitKernel(OpBuilder &builder, train::KernelOp kernel, const CpuLevel &level,
                          ValueRange operands, Value lo, Value hi, Value scratch) {
   Family family = familyOf(kernel);
   if (!family.emit)
-    return kernel.emitOpError() << "ends with '" << kernel.getYield()->getPrevNode()->getName()
-                                << "', which has no CPU kernel";
+    return kernel.emitOpError() << "holds '" << coreOf(kernel)->getName() << "', which has no CPU kernel";
   KernelBuilder b(builder, kernel.getLoc(), level);
+  b.isEager = roundsEagerly(kernel);
   return family.emit(b, KernelCall{kernel, operands, lo, hi, scratch});
 }
 

@@ -35,6 +35,13 @@ struct KernelOperand {
 ///                    State part 0 of the buffer
 llvm::SmallVector<KernelOperand> kernelOperands(train::KernelOp kernel);
 
+/// The op of the kernel that is not element-wise; null when all are.
+mlir::Operation *coreOf(train::KernelOp kernel);
+
+/// True when the policy of the kernel's module rounds after each op. A module without one rounds what it
+/// stores.
+bool roundsEagerly(train::KernelOp kernel);
+
 /// How the kernel's work is cut. The items are independent: no two of them write the same element, and no
 /// result depends on how lo..hi is split.
 ContractionPlan planKernel(train::KernelOp kernel, const CpuLevel &level);

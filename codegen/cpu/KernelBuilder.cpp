@@ -1,6 +1,7 @@
 // Index arithmetic, loops, views and linalg.generic for the kernel emitters.
 #include "codegen/cpu/KernelBuilder.h"
 
+#include "codegen/cpu/ExpandNumbers.h"
 #include "codegen/cpu/StridedDomain.h"
 #include "dialect/interfaces/OpInterfaces.h"
 
@@ -50,9 +51,16 @@ Value KernelBuilder::convert(Value value, Type type) {
     return value;
   if (from.getWidth() < to.getWidth())
     return arith::ExtFOp::create(*this, to, value);
-  if (from.getWidth() > to.getWidth())
-    return arith::TruncFOp::create(*this, to, value);
-  return arith::TruncFOp::create(*this, to, arith::ExtFOp::create(*this, getF32Type(), value));
+  if (from.getWidth() == to.getWidth())
+    value = arith::ExtFOp::create(*this, getF32Type(), value);
+  auto narrow = arith::TruncFOp::create(*this, to, value);
+  if (isEager)
+    narrow->setAttr(kExactAttr, getUnitAttr());
+  return narrow;
+}
+
+Value KernelBuilder::rounded(Value value, Type type) {
+  return isEager && isa<FloatType>(type) ? convert(convert(value, type), value.getType()) : value;
 }
 
 //===----------------------------------------------------------------------===//

@@ -14,7 +14,8 @@ namespace halfstep {
 /// A builder with one location that knows the level it builds for.
 ///
 /// Elements are computed in the wider compute type of the buffers involved (f64 if one of them is f64, else
-/// f32) and rounded once, to nearest-even, when they are stored. Integers keep their type.
+/// f32) and rounded once, to nearest-even, when they are stored; `isEager` rounds in between. Integers keep
+/// their type.
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
@@ -25,6 +26,8 @@ public:
       : ImplicitLocOpBuilder(loc, outer), level(level) {}
 
   const CpuLevel &level;
+  /// True when each op's result is rounded to its type at once, and without flushing what is denormal.
+  bool isEager = false;
 
   //===--------------------------------------------------------------------===//
   // Numbers
@@ -49,6 +52,9 @@ public:
   mlir::Type computeTypeOf(mlir::ValueRange buffers);
   /// A floating value in another floating type: exact, or one rounding. Other values pass unchanged.
   Value convert(Value value, mlir::Type type);
+  /// A floating value as an op with results of `type` gives it on: rounded there and back if eager, else
+  /// unchanged.
+  Value rounded(Value value, mlir::Type type);
 
   //===--------------------------------------------------------------------===//
   // Control

@@ -15,22 +15,21 @@ struct KernelCall {
   mlir::Value lo, hi;
   mlir::Value scratch; ///< null when the plan has none
 
-  /// The only op in the region that computes.
-  mlir::Operation *op() const { return &kernel.getBlock().front(); }
-  /// The memref of an argument of the region (kernels whose operands are all inputs, then all results).
-  mlir::Value input(mlir::Value regionArgument) const {
-    return operands[llvm::cast<mlir::BlockArgument>(regionArgument).getArgNumber()];
-  }
+  /// The op in the region that is not element-wise.
+  mlir::Operation *op() const { return coreOf(kernel); }
+  /// The memref of an argument of the region (kernels whose operands are all inputs, then all results), or of
+  /// the one that a value is a wider copy of; null for a value that the region computes.
+  mlir::Value input(mlir::Value value) const;
   /// The memref of the kernel's result `index`.
   mlir::Value result(unsigned index) const { return operands[kernel.getNumOperands() + index]; }
-  /// The memref that the op's result `index` goes to; null when the kernel does not yield it.
-  mlir::Value resultOf(mlir::Value opResult) const {
-    for (auto [i, yielded] : llvm::enumerate(kernel.getYield()->getOperands()))
-      if (yielded == opResult)
-        return result(unsigned(i));
-    return {};
-  }
+  /// The memref that the op's result goes to, as it is or rounded; null when the kernel does not yield it.
+  mlir::Value resultOf(mlir::Value opResult) const;
 };
+
+/// What a value is a wider copy of: casts that lose nothing are followed to their source.
+mlir::Value narrowSource(mlir::Value value);
+/// True for the value itself and for a cast of it to a narrower type, as which it may be stored.
+bool isStoredAs(mlir::Value value, mlir::Value yielded);
 
 /// Least number of items that are worth a thread when each moves `bytes` and computes `flops`.
 int64_t grainOf(int64_t bytes, int64_t flops);
@@ -53,6 +52,16 @@ mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 /// nn.max_pool2d, avg_pool2d and their backwards.
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
+
+/// nn.attention and nn.attention_backward.
+ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);
+ContractionPlan planAttentionBackward(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAttentionBackward(KernelBuilder &b, const KernelCall &call);
+
+/// nn.embedding, embedding_backward.
+ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitEmbedding(KernelBuilder &b, const KernelCall &call);
 
 /// nn.transpose, split, concat.
 ContractionPlan planMove(train::KernelOp kernel, const CpuLevel &level);

@@ -132,7 +132,7 @@ void PoolBuilder::spread(Value plane, Value target, Value start, Value rowSums) 
 
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level) {
   constexpr int64_t flopsATap = 4;
-  Operation *op = sliceOp(kernel);
+  Operation *op = coreOf(kernel);
   PoolShape shape(op);
   Type compute = sliceComputeType(op);
   ContractionPlan plan;

@@ -64,7 +64,7 @@ static Strides keptStrides(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
 }
 
 Reduction::Reduction(train::KernelOp kernel)
-    : op(kernel.getYield()->getPrevNode()), source(cast<RankedTensorType>(op->getOperand(0).getType())),
+    : op(coreOf(kernel)), source(cast<RankedTensorType>(op->getOperand(0).getType())),
       region(kernel, source.getShape(),
              {ElementAccess{op->getResult(0), keptStrides(source.getShape(), axesOf(op))}}) {
   for (size_t dim = 0; dim < region.rank() && !cut; ++dim)

@@ -1,7 +1,7 @@
 // Kernels that work row by row: softmax, layer normalisation and cross-entropy, forward and backward.
 // A row is read two or three times while it is in the first-level cache; its sums are taken over the whole
 // row, so that they do not depend on how the rows are cut into ranges.
-#include "codegen/cpu/SliceBuilder.h"
+#include "codegen/cpu/RowFusion.h"
 
 #include "dialect/nn/NNDialect.h"
 
@@ -28,7 +28,7 @@ struct RowShape {
 class RowBuilder : public SliceBuilder {
 public:
   RowBuilder(const KernelBuilder &outer, const KernelCall &call, RowShape shape)
-      : SliceBuilder(outer, call), shape(shape), lo(call.lo), hi(call.hi) {}
+      : SliceBuilder(outer, call), shape(shape), lo(call.lo), hi(call.hi), rows(*this, call, shape.length) {}
 
   void emit(nn::SoftmaxOp op);
   void emit(nn::SoftmaxBackwardOp op);
@@ -38,9 +38,11 @@ public:
   void emit(nn::CrossEntropyBackwardOp op);
 
 private:
-  void eachRow(function_ref<void(Value)> body) { loop(lo, hi, 1, body); }
-  Value rowOf(Value flatBuffer, Value row) {
-    return span(flatBuffer, times(row, shape.length), shape.length);
+  void eachRow(function_ref<void(Value)> body) {
+    loop(lo, hi, 1, [&](Value row) {
+      body(row);
+      rows.finish(row);
+    });
   }
   Value mean(Value sum) { return div(sum, number(static_cast<double>(shape.length))); }
   Value key(Value value);
@@ -49,6 +51,7 @@ private:
 
   const RowShape shape;
   const Value lo, hi;
+  FusedRows rows;
 };
 
 } // namespace
@@ -92,16 +95,17 @@ Value RowBuilder::maximum(Value row, Value keyCell) {
 //===----------------------------------------------------------------------===//
 
 /// True where the exponentials of a row cannot wait for their sum in the result without being rounded.
-static bool needsExponentialsInScratch(nn::SoftmaxOp op) {
-  return getElementTypeOrSelf(op.getResult()) != sliceComputeType(op);
+static bool needsExponentialsInScratch(Operation *softmax, Type resultType) {
+  return resultType != sliceComputeType(softmax);
 }
 
 void RowBuilder::emit(nn::SoftmaxOp op) {
   Value keyCell = scalarBuffer(getIntegerType(compute.getIntOrFloatBitWidth()));
   Values sumCell = cells(1);
-  Value buffer = needsExponentialsInScratch(op) ? carve(shape.length, compute) : Value();
+  Type resultType = rows.resultType();
+  Value buffer = needsExponentialsInScratch(op, resultType) ? carve(shape.length, compute) : Value();
   eachRow([&](Value row) {
-    Value x = rowOf(input(0), row), y = rowOf(output(0), row);
+    Value x = rows.operand(0, row), y = rows.result(row);
     Value powers = buffer ? buffer : y;
     Value max = maximum(x, keyCell);
     clear(sumCell);
@@ -120,10 +124,9 @@ void RowBuilder::emit(nn::SoftmaxOp op) {
 void RowBuilder::emit(nn::SoftmaxBackwardOp op) {
   Values sumCell = cells(1);
   eachRow([&](Value row) {
-    Value grad = rowOf(input(0), row), saved = rowOf(input(1), row);
+    Value grad = rows.operand(0, row), saved = rows.operand(1, row);
     Value dot = sum({grad, saved}, sumCell, [&](ValueRange e) { return Values{mul(e[0], e[1])}; })[0];
-    each({grad, saved}, rowOf(output(0), row),
-         [&](ValueRange e) { return Values{mul(e[1], sub(e[0], dot))}; });
+    each({grad, saved}, rows.result(row), [&](ValueRange e) { return Values{mul(e[1], sub(e[0], dot))}; });
   });
 }
 
@@ -134,7 +137,7 @@ void RowBuilder::emit(nn::SoftmaxBackwardOp op) {
 void RowBuilder::emit(nn::LayerNormOp op) {
   Values sumCell = cells(1);
   eachRow([&](Value row) {
-    Value x = rowOf(input(0), row);
+    Value x = rows.operand(0, row);
     Value center = mean(sum(x, sumCell, [&](ValueRange e) { return Values{e[0]}; })[0]);
     Value variance = mean(sum(x, sumCell, [&](ValueRange e) {
       Value distance = sub(e[0], center);
@@ -143,8 +146,8 @@ void RowBuilder::emit(nn::LayerNormOp op) {
     Value rstd = reciprocalSqrt(add(variance, number(op.getEps().convertToDouble())));
     store(center, output(1), row);
     store(rstd, output(2), row);
-    if (output(0))
-      each({x, input(1), input(2)}, rowOf(output(0), row),
+    if (rows.hasResult())
+      each({x, input(1), input(2)}, rows.result(row),
            [&](ValueRange e) { return Values{add(mul(mul(sub(e[0], center), rstd), e[1]), e[2])}; });
   });
 }
@@ -152,7 +155,7 @@ void RowBuilder::emit(nn::LayerNormOp op) {
 void RowBuilder::emit(nn::LayerNormBackwardInputOp op) {
   Values sumCells = cells(2);
   eachRow([&](Value row) {
-    Value grad = rowOf(input(0), row), x = rowOf(input(1), row), scale = input(2);
+    Value grad = rows.operand(0, row), x = rows.operand(1, row), scale = input(2);
     Value center = load(input(3), row), rstd = load(input(4), row);
     auto terms = [&](ValueRange e) {
       Value h = mul(e[0], e[2]), normal = mul(sub(e[1], center), rstd);
@@ -163,7 +166,7 @@ void RowBuilder::emit(nn::LayerNormBackwardInputOp op) {
       return Values{h, mul(h, normal)};
     });
     Value meanOfH = mean(sums[0]), meanOfProduct = mean(sums[1]);
-    each({grad, x, scale}, rowOf(output(0), row), [&](ValueRange e) {
+    each({grad, x, scale}, rows.result(row), [&](ValueRange e) {
       auto [h, normal] = terms(e);
       return Values{mul(rstd, sub(sub(h, meanOfH), mul(normal, meanOfProduct)))};
     });
@@ -181,7 +184,7 @@ void RowBuilder::emit(nn::CrossEntropyOp op) {
   Value keyCell = scalarBuffer(getIntegerType(compute.getIntOrFloatBitWidth()));
   Values sumCells = cells(smoothing != 0 ? 2 : 1);
   eachRow([&](Value row) {
-    Value z = rowOf(input(0), row), max = maximum(z, keyCell);
+    Value z = rows.operand(0, row), max = maximum(z, keyCell);
     Values sums = sum(z, sumCells, [&](ValueRange e) {
       Value distance = sub(e[0], max);
       return smoothing != 0 ? Values{exp(distance), distance} : Values{exp(distance)};
@@ -189,7 +192,7 @@ void RowBuilder::emit(nn::CrossEntropyOp op) {
     Value logSum = log(sums[0]);
     store(add(max, logSum), output(1), row);
     Value target = arith::IndexCastOp::create(*this, getIndexType(), loadScalar(input(1), row));
-    Value atTarget = load(input(0), plus(times(row, shape.length), target));
+    Value atTarget = load(z, target);
     Value loss = sub(logSum, sub(atTarget, max));
     if (smoothing != 0) {
       Value everyClass = sub(logSum, mean(sums[1]));
@@ -204,7 +207,7 @@ void RowBuilder::emit(nn::CrossEntropyBackwardOp op) {
   eachRow([&](Value row) {
     Value grad = load(input(0), row), lse = load(input(3), row);
     Value target = arith::TruncIOp::create(*this, getI32Type(), loadScalar(input(2), row));
-    each(rowOf(input(1), row), rowOf(output(0), row), [&](ValueRange e) {
+    each(rows.operand(1, row), rows.result(row), [&](ValueRange e) {
       Value hit = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, toI32(position()), target);
       double elsewhere = smoothing / static_cast<double>(shape.length);
       Value wanted =
@@ -236,7 +239,7 @@ static RowShape rowShape(Operation *op) {
 ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level) {
   // Operations an element, an exponential counting as 20.
   constexpr int64_t exponentialFlops = 25, otherFlops = 10;
-  Operation *op = sliceOp(kernel);
+  Operation *op = coreOf(kernel);
   RowShape shape = rowShape(op);
   bool exponential = isa<nn::SoftmaxOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(op);
   int64_t bytes = 0;
@@ -245,8 +248,10 @@ ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level) {
   ContractionPlan plan;
   plan.items = shape.rows;
   plan.grain = grainOf(bytes, shape.length * (exponential ? exponentialFlops : otherFlops));
-  if (auto softmax = dyn_cast<nn::SoftmaxOp>(op); softmax && needsExponentialsInScratch(softmax))
-    plan.scratchBytes = KernelBuilder::carvedBytes({shape.length}, sliceComputeType(op));
+  RowFusion fusion(kernel);
+  plan.scratchBytes = fusion.scratchBytes(shape.length, sliceComputeType(op));
+  if (isa<nn::SoftmaxOp>(op) && needsExponentialsInScratch(op, fusion.resultType()))
+    plan.scratchBytes += KernelBuilder::carvedBytes({shape.length}, sliceComputeType(op));
   return plan;
 }
 

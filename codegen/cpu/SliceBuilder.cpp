@@ -10,8 +10,6 @@ using namespace mlir;
 
 namespace halfstep {
 
-Operation *sliceOp(train::KernelOp kernel) { return &kernel.getBlock().front(); }
-
 Type sliceComputeType(Operation *op) {
   auto isDouble = [](Type type) { return getElementTypeOrSelf(type).isF64(); };
   bool wide = llvm::any_of(op->getOperandTypes(), isDouble) || llvm::any_of(op->getResultTypes(), isDouble);
@@ -22,12 +20,11 @@ int64_t elementBytes(Value tensor) { return getElementTypeOrSelf(tensor).getIntO
 
 SliceBuilder::SliceBuilder(const KernelBuilder &outer, const KernelCall &call)
     : KernelBuilder(outer), op(call.op()), compute(sliceComputeType(op)), scratch(call.scratch) {
+  auto flatIfAny = [&](Value buffer) { return buffer ? flat(buffer) : buffer; };
   for (Value operand : op->getOperands())
-    inputs.push_back(flat(call.input(operand)));
-  for (Value result : op->getResults()) {
-    Value buffer = call.resultOf(result);
-    outputs.push_back(buffer ? flat(buffer) : buffer);
-  }
+    inputs.push_back(flatIfAny(call.input(operand)));
+  for (Value result : op->getResults())
+    outputs.push_back(flatIfAny(call.resultOf(result)));
 }
 
 Value SliceBuilder::carve(int64_t count, Type type) {

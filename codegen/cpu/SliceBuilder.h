@@ -12,12 +12,13 @@ class SliceBuilder : public KernelBuilder {
 public:
   SliceBuilder(const KernelBuilder &outer, const KernelCall &call);
 
-  /// The kernel's only op.
+  /// The kernel's op that is not element-wise.
   mlir::Operation *const op;
   /// f64 if an operand or result of the op is f64, else f32.
   const mlir::Type compute;
 
-  /// Operand or result `i` of the op, flat; a result that the kernel does not yield is null.
+  /// Operand or result `i` of the op, flat; null for an operand that the region computes, and for a result
+  /// that the kernel does not yield.
   Value input(unsigned i) { return inputs[i]; }
   Value output(unsigned i) { return outputs[i]; }
   /// The next `count` elements of the scratch buffer.
@@ -76,8 +77,6 @@ private:
 
 /// f64 if an operand or result of `op` is f64, else f32.
 mlir::Type sliceComputeType(mlir::Operation *op);
-/// The kernel's only op.
-mlir::Operation *sliceOp(train::KernelOp kernel);
 /// Bytes of an element of a tensor.
 int64_t elementBytes(mlir::Value tensor);
 

@@ -1,8 +1,10 @@
 // train.sgd_update, train.adamw_update and train.assign: pass 2, which changes the state.
 //
-// An update reads each gradient once and writes master, slots and working copy beside it in one sweep. What
-// does not depend on the element - bias corrections, the clipping factor - is computed once a call, in f64.
+// An update reads each gradient once and writes the value, in whichever form it is kept, and the slots in one
+// sweep. What does not depend on the element - bias corrections, the clipping factor, the random key - is
+// computed once a call, in f64 or integers.
 #include "codegen/cpu/KernelEmitters.h"
+#include "codegen/cpu/StoredValues.h"
 
 #include "dialect/amp/AmpDialect.h"
 
@@ -57,14 +59,19 @@ private:
 
 /// The operands of an update, by name.
 struct UpdateOperands {
-  explicit UpdateOperands(ValueRange operands)
+  UpdateOperands(ValueRange operands, bool hasSeed)
       : gradients(operands[0]), found(operands[1]), sqnorm(operands[2]), lr(operands[3]),
         invScale(operands[4]), clipNorm(operands[5]), update(operands[6]), guard(operands[7]),
-        state(operands.drop_front(8)) {}
+        seed(hasSeed ? operands[8] : Value()), state(operands.drop_front(hasSeed ? 9 : 8)) {}
 
   Value gradients, found, sqnorm, lr, invScale, clipNorm, update, guard;
-  /// Values; the working copy if there is one; slots.
+  Value seed; ///< null unless values are rounded stochastically
+  /// Values, or the low halves of split ones; the working copy if there is one; slots.
   ValueRange state;
+
+  Type storedType() const { return getElementTypeOrSelf(state[0].getType()); }
+  /// Buffers of `state` that hold values, when there are `slots` slots.
+  size_t valueParts(int64_t slots) const { return state.size() - size_t(slots); }
 };
 
 /// The old and new elements of a parameter: its value, then the slots.
@@ -181,40 +188,61 @@ ContractionPlan planUpdate(train::KernelOp kernel, const CpuLevel &) {
   return plan;
 }
 
+/// How the values of the update `op` are kept.
+template <typename UpdateOp>
+static std::unique_ptr<StoredValues> storedValues(KernelBuilder &b, UpdateOp op,
+                                                  const UpdateOperands &operands, Value begin, Type compute) {
+  Type stored = operands.storedType();
+  if (stored.isInteger())
+    return std::make_unique<SplitValues>(b, compute);
+  if (operands.seed && stored.getIntOrFloatBitWidth() == 16)
+    return std::make_unique<StochasticValues>(b, cast<FloatType>(stored), b.loadScalar(operands.seed),
+                                              b.loadScalar(operands.update),
+                                              b.plus(begin, int64_t(*op.getStochastic())));
+  return std::make_unique<PlainValues>(/*hasCopy=*/operands.valueParts(op.getSlotCount()) == 2);
+}
+
 /// One sweep over items lo..hi: `rule` gives the new value and slots of an element.
-template <typename Rule>
-static void emitSweep(KernelBuilder &b, const KernelCall &call, const UpdateOperands &operands, bool hasCopy,
+template <typename UpdateOp, typename Rule>
+static void emitSweep(KernelBuilder &b, const KernelCall &call, UpdateOp op, const UpdateOperands &operands,
                       Type compute, Rule rule) {
   Value begin = b.times(call.lo, amp::kGroupPadding), end = b.times(call.hi, amp::kGroupPadding);
   auto slice = [&](Value buffer) { return b.slice(buffer, 0, begin, end); };
   Value factor = b.convert(gradientFactor(b, operands), compute);
+  std::unique_ptr<StoredValues> values = storedValues(b, op, operands, begin, compute);
+  size_t parts = operands.valueParts(op.getSlotCount());
   SmallVector<Value> state = llvm::map_to_vector(operands.state, slice);
   b.update({slice(operands.gradients)}, state, [&](ValueRange v) {
     Value gradient = arith::MulFOp::create(b, v[0], factor);
-    SmallVector<Value> old(v.drop_front());
-    if (hasCopy)
-      old.erase(old.begin() + 1);
-    KernelBuilder::Values result = rule(gradient, old);
-    if (hasCopy)
-      result.insert(result.begin() + 1, result[0]);
+    ValueRange elements = v.drop_front();
+    Elements old{values->read(elements.take_front(parts))};
+    llvm::append_range(old, elements.drop_front(parts));
+    Elements updated = rule(gradient, old);
+    KernelBuilder::Values result = values->write(updated[0]);
+    result.append(updated.begin() + 1, updated.end());
     return result;
   });
 }
 
 LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call) {
-  UpdateOperands operands(call.operands);
-  SmallVector<Value> elements(operands.state);
-  elements.push_back(operands.gradients);
-  Type compute = b.computeTypeOf(elements);
-  b.when(mayWrite(b, operands.found, operands.guard), [&] {
-    auto sweep = [&](auto op, auto rule) {
-      bool hasCopy = operands.state.size() > size_t(1 + op.getSlotCount());
-      emitSweep(b, call, operands, hasCopy, compute, rule);
-    };
-    llvm::TypeSwitch<Operation *>(call.op())
-        .Case([&](train::SgdUpdateOp op) { sweep(op, SgdRule(b, op, operands, compute)); })
-        .Case([&](train::AdamwUpdateOp op) { sweep(op, AdamwRule(b, op, operands, compute)); });
-  });
+  auto emit = [&](auto op, auto makeRule) {
+    UpdateOperands operands(call.operands, /*hasSeed=*/op.getStochastic().has_value());
+    SmallVector<Value> elements(operands.state);
+    elements.push_back(operands.gradients);
+    Type compute = b.computeTypeOf(elements);
+    b.when(mayWrite(b, operands.found, operands.guard),
+           [&] { emitSweep(b, call, op, operands, compute, makeRule(operands, compute)); });
+  };
+  llvm::TypeSwitch<Operation *>(call.op())
+      .Case([&](train::SgdUpdateOp op) {
+        emit(op,
+             [&](const UpdateOperands &operands, Type compute) { return SgdRule(b, op, operands, compute); });
+      })
+      .Case([&](train::AdamwUpdateOp op) {
+        emit(op, [&](const UpdateOperands &operands, Type compute) {
+          return AdamwRule(b, op, operands, compute);
+        });
+      });
   return success();
 }
 

@@ -10,6 +10,7 @@
 #include "codegen/library/Parallel.h"
 #include "codegen/library/Profile.h"
 #include "codegen/library/Texts.h"
+#include "codegen/library/ValueTable.h"
 #include "runtime/embedded/isa.h"
 
 using namespace mlir;
@@ -45,6 +46,8 @@ private:
   std::vector<std::string> plans;
   std::string profile;         ///< NAME.profile.json
   int64_t profiledKernels = 0; ///< of the default batch's training step; 0 without a profile
+  /// With separateOps: where each variant's values lie.
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
 
   std::vector<int64_t> batches() const {
     std::vector<int64_t> sizes = {request.recipe.batch};
@@ -88,6 +91,8 @@ private:
       for (auto [level, compiled] : llvm::zip(cpuLevels(), levels))
         if (compiled)
           library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*planned, level));
+      if (request.separateOps)
+        values.push_back(valueTable(*planned, batch));
       plans.push_back(Frontend::save(*planned));
     }
     library.levels = levels;
@@ -156,6 +161,8 @@ private:
     folder.write("example.c", exampleText(library));
     if (request.profile)
       folder.write(name + ".profile.json", profile);
+    if (request.separateOps)
+      folder.write(name + kValueTableSuffix, values.dump() + "\n");
     folder.commit();
   }
 };

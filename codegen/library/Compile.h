@@ -3,6 +3,7 @@
 #define HALFSTEP_CODEGEN_LIBRARY_COMPILE_H
 
 #include "import/Recipe.h"
+#include "report/PrecisionReport.h"
 
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ struct CompileRequest {
   std::string outputDir; ///< made when absent; files appear by rename, all or none
   bool hostOnly = false; ///< only this CPU's ISA level: faster to compile, for `train MODEL`
   bool profile = false;  ///< the training step times its kernels, as Profile.h says
+  /// Each op a kernel of its own whose results stay in the arena to the end of the step, and
+  /// NAME.values.json, which says where (ValueTable.h): slower, for looking into a step.
+  bool separateOps = false;
   NoteSink note = [](const std::string &) {};
   std::function<void(const std::string &stage)> progress = [](const std::string &) {};
 };
@@ -34,6 +38,10 @@ void compileLibrary(const CompileRequest &request);
 /// A line for each op or gradient of the model that is not supported; empty: all are. Throws Diagnostic
 /// when the file cannot be read at all.
 std::vector<std::string> checkModel(const CompileRequest &request);
+
+/// What the request's precision spec does to the model, and the IR after each of `stages` (names of
+/// stageNames()). Throws Diagnostic.
+PrecisionReport reportPrecision(const CompileRequest &request, const std::vector<std::string> &stages);
 
 } // namespace halfstep
 

@@ -3,6 +3,6 @@
 
 extern "C" __attribute__((visibility("default"))) const halfstep::CompilerEntry *halfstep_compiler_entry() {
   using namespace halfstep;
-  static const CompilerEntry entry = {stageNames, printStage, compileLibrary, checkModel};
+  static const CompilerEntry entry = {stageNames, printStage, compileLibrary, checkModel, reportPrecision};
   return &entry;
 }

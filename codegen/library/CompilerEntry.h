@@ -13,6 +13,7 @@ struct CompilerEntry {
   std::string (*printStage)(const CompileRequest &request, const std::string &stage);
   void (*compileLibrary)(const CompileRequest &request);
   std::vector<std::string> (*checkModel)(const CompileRequest &request);
+  PrecisionReport (*reportPrecision)(const CompileRequest &request, const std::vector<std::string> &stages);
 };
 
 /// Name of the function `const CompilerEntry *()` that libhalfstep_compiler.so exports.

@@ -178,6 +178,7 @@ static ParamDescription parameter(train::ParamOp param) {
   description.shape = type.getShape().vec();
   description.count = type.getNumElements();
   description.buffer = param.getBuffer();
+  description.split = param.getSplit();
   description.offset = paramOffset(param, 0);
   description.copyOffset = paramOffset(param, 1);
   description.copyType = param.getCopyType() ? dtypeOf(*param.getCopyType()) : description.type;
@@ -235,7 +236,7 @@ static std::vector<int64_t> outputOffsets(func::FuncOp function, unsigned skippe
 
 static bool sameState(const ParamDescription &a, const ParamDescription &b) {
   return a.name == b.name && a.type == b.type && a.shape == b.shape && a.offset == b.offset &&
-         a.copyOffset == b.copyOffset && a.copyType == b.copyType && a.slots == b.slots;
+         a.split == b.split && a.copyOffset == b.copyOffset && a.copyType == b.copyType && a.slots == b.slots;
 }
 
 void addVariant(LibraryDescription &library, ModuleOp planned, int64_t batch,

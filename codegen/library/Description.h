@@ -20,7 +20,7 @@ struct TensorDescription {
   std::string name;
   hs_dtype type;
   std::vector<int64_t> shape;
-  int64_t classes = 0; ///< class ids are in [0, classes); 0: not class ids
+  int64_t classes = 0; ///< ids are in [0, classes): of classes, or of rows of an embedding; 0: not ids
 
   int64_t count() const;
 };
@@ -32,6 +32,7 @@ struct ParamDescription {
   std::vector<int64_t> shape;
   int64_t count;
   bool buffer;
+  bool split; ///< the values are the working copy and, at `offset`, their low halves
   int64_t offset, copyOffset = -1;
   hs_dtype copyType;
   std::array<int64_t, HS_MAX_SLOTS> slots;

@@ -7,7 +7,11 @@
 #include "codegen/library/Description.h"
 #include "import/Import.h"
 #include "import/ModuleBuilder.h"
+#include "passes/ArenaOffsets.h"
+#include "passes/Overrides.h"
 #include "passes/Pipeline.h"
+
+#include "report/Provenance.h"
 
 #include "dialect/train/TrainDialect.h"
 
@@ -71,6 +75,10 @@ OwningOpRef<ModuleOp> Frontend::import(int64_t batch) {
   OwningOpRef<ModuleOp> module = importModel(mlirContext, request.model, request.recipe, batch, request.note);
   checkSignatures(*module, request.model);
   checkSizes(*module, request.model);
+  // Overrides that do not fit the model are the spec's mistake, not something that cannot be compiled.
+  ErrorCollector errors(mlirContext, request.note);
+  if (failed(checkOverrides(*module, amp::getPolicy(*module))))
+    errors.raise("the precision spec does not fit the model", ExitCode::BadInput);
   return module;
 }
 
@@ -82,7 +90,16 @@ void Frontend::run(ModuleOp module, const std::string &stage) {
 
 OwningOpRef<ModuleOp> Frontend::plan(int64_t batch) {
   OwningOpRef<ModuleOp> module = import(batch);
-  run(*module, "plan-memory");
+  if (!request.separateOps) {
+    run(*module, "plan-memory");
+    return module;
+  }
+  (*module)->setAttr(kSeparateOpsAttr, UnitAttr::get(&mlirContext));
+  run(*module, "place-casts");
+  ErrorCollector errors(mlirContext, request.note);
+  if (failed(differentiateAndMark(*module)) ||
+      failed(runPipeline(*module, "plan-memory", /*verifyEach=*/true, "differentiate")))
+    errors.raise("the passes failed");
   return module;
 }
 

@@ -51,7 +51,7 @@ std::string tensorLines(const char *array, const std::vector<TensorDescription> 
     if (tensor.type == HS_F16 || tensor.type == HS_BF16)
       text += std::string(" (the bits of ") + typeName(tensor.type) + ")";
     if (tensor.classes)
-      text += ", class ids in [0, " + std::to_string(tensor.classes) + ")";
+      text += ", ids in [0, " + std::to_string(tensor.classes) + ")";
     text += "\n";
   }
   return text;
@@ -94,6 +94,8 @@ hs_status $ID_param_info(const $ID *model, int32_t index, hs_param_info *info);
 hs_status $ID_param_get(const $ID *model, int32_t index, void *out, size_t bytes);
 hs_status $ID_param_set($ID *model, int32_t index, const void *in, size_t bytes);
 
+/* The dynamic loss scale. With hysteresis, the overflows that are left until it shrinks are not in this state, but in
+ * checkpoints; setting it leaves them alone. */
 hs_status $ID_scaler_get(const $ID *model, hs_scaler_state *state);
 hs_status $ID_scaler_set($ID *model, const hs_scaler_state *state);
 hs_status $ID_set_lr($ID *model, float lr);

@@ -69,6 +69,8 @@ private:
     // torch's scaler has no floor: there the minimum is the trainer's alone.
     model.scale_min = scaling.preset == "torch" ? 0 : float(scaling.min.value_or(0));
     model.scale_max = float(scaling.max.value_or(0));
+    model.hysteresis = int32_t(scaling.hysteresis);
+    model.hysteresis_refill = !scaling.refillAtGrowth;
     model.seed = library.seed;
   }
 
@@ -93,7 +95,8 @@ private:
       item.info.rank = int32_t(param.shape.size());
       item.info.count = param.count;
       item.info.kind = param.buffer ? HS_BUFFER : HS_PARAMETER;
-      item.offset = param.offset;
+      item.offset = param.split ? -1 : param.offset;
+      item.low_offset = param.split ? param.offset : -1;
       item.copy_offset = param.copyOffset;
       item.copy_dtype = param.copyType;
       for (size_t i = 0; i < HS_MAX_SLOTS; ++i)

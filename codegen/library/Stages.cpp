@@ -1,11 +1,12 @@
 // What `inspect` and `--emit` print: the module after a stage, and the forms that its kernels go through; and
 // what `check` finds.
+#include "codegen/library/Stages.h"
 #include "codegen/library/Backend.h"
 #include "codegen/library/Compile.h"
 #include "codegen/library/Description.h"
-#include "codegen/library/Frontend.h"
 #include "passes/ArenaOffsets.h"
 #include "passes/Pipeline.h"
+#include "report/IrText.h"
 
 using namespace mlir;
 
@@ -18,26 +19,30 @@ const std::vector<std::string> &stageNames() {
   return names;
 }
 
-static std::string textOf(ModuleOp module) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  // Large constants say nothing to a reader.
-  module.print(stream, OpPrintingFlags().elideLargeElementsAttrs(16));
-  return text + "\n";
-}
-
 static bool isCodeForm(const std::string &stage) {
   return stage == "linalg" || stage == "llvm" || stage == "asm" || stage == "ptx";
 }
 
-/// The kernels in a form after `plan-memory`, for the default batch and the highest level.
-static std::string printForm(Frontend &frontend, ModuleOp planned, const CompileRequest &request,
-                             const std::string &form) {
-  const CpuLevel &level = cpuLevels().back();
-  if (form == "kernels") {
-    annotateKernels(planned, level);
-    return textOf(planned);
+OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &request,
+                                  const std::string &stage) {
+  OwningOpRef<ModuleOp> module = frontend.import(request.recipe.batch);
+  if (stage != "kernels") {
+    frontend.run(*module, stage);
+    return module;
   }
+  frontend.run(*module, "plan-memory");
+  frontend.choosePrimitivesOf(*module);
+  annotateKernels(*module, cpuLevels().back());
+  return module;
+}
+
+/// The kernels in a form after `plan-memory`, for the default batch and the highest level.
+static std::string printForm(const CompileRequest &request, const std::string &form) {
+  const CpuLevel &level = cpuLevels().back();
+  Frontend frontend(request);
+  OwningOpRef<ModuleOp> module = frontend.plan(request.recipe.batch);
+  ModuleOp planned = *module;
+  frontend.choosePrimitivesOf(planned);
   if (form == "ptx")
     return frontend.emitPtxOf(planned);
   const ArenaPlan arena = {planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt(),
@@ -45,7 +50,7 @@ static std::string printForm(Frontend &frontend, ModuleOp planned, const Compile
   const std::string prefix = symbolPrefix(request.recipe.batch, level.name);
   OwningOpRef<ModuleOp> code = frontend.emit(planned, level, prefix, arena, /*lower=*/form != "linalg");
   if (form == "linalg")
-    return textOf(*code);
+    return irText(*code);
   Backend backend(request.name);
   backend.add(*code);
   backend.optimize(stepNames(prefix));
@@ -54,18 +59,12 @@ static std::string printForm(Frontend &frontend, ModuleOp planned, const Compile
 
 std::string printStage(const CompileRequest &request, const std::string &stage) {
   const std::vector<std::string> &names = stageNames();
-  bool pass = std::find(names.begin(), names.end(), stage) != names.end();
-  if (!pass && !isCodeForm(stage))
+  if (isCodeForm(stage))
+    return printForm(request, stage);
+  if (std::find(names.begin(), names.end(), stage) == names.end())
     throw Diagnostic(ExitCode::Unsupported, "the form '" + stage + "' is not available yet");
   Frontend frontend(request);
-  OwningOpRef<ModuleOp> module = frontend.import(request.recipe.batch);
-  bool form = stage == "kernels" || isCodeForm(stage);
-  if (stage != "import")
-    frontend.run(*module, form ? "plan-memory" : stage);
-  if (!form)
-    return textOf(*module);
-  frontend.choosePrimitivesOf(*module);
-  return printForm(frontend, *module, request, stage);
+  return irText(*moduleAfter(frontend, request, stage));
 }
 
 //===----------------------------------------------------------------------===//

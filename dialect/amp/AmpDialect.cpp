@@ -41,6 +41,16 @@ PolicyAttr getPolicy(ModuleOp module) {
   return policy;
 }
 
+/// True when the two types differ and `wide` holds every value of `narrow`.
+static bool isWider(Type narrow, Type wide) { return narrow != wide && promoteTypes(narrow, wide) == wide; }
+
+bool CastOp::isWidening() {
+  return isWider(getElementTypeOrSelf(getInput()), getElementTypeOrSelf(getType()));
+}
+bool CastOp::isNarrowing() {
+  return isWider(getElementTypeOrSelf(getType()), getElementTypeOrSelf(getInput()));
+}
+
 OpFoldResult CastOp::fold(FoldAdaptor) {
   return getInput().getType() == getType() ? OpFoldResult(getInput()) : OpFoldResult();
 }

@@ -30,17 +30,32 @@ def Amp_PolicyAttr : AttrDef<Amp_Dialect, "Policy"> {
   let description = [{
     Everything that passes need to know of the precision spec, levels and overrides already applied.
     `params` is the type that the optimizer updates, `compute` the type of ops of class `lower`. With `casts`,
-    the forward graph is cast op by op as the lists say; without, the whole model is in `params`.
+    the forward graph is cast op by op as the lists say; with `convert`, the whole model runs in `compute`; with
+    neither, everything is in `params`.
+
+    Optional, with their defaults left out of the text: `output` (the type of the model's outputs, in which a
+    converted model's loss runs; f32), `keep` (the normalisations of a converted model whose parameters stay f32:
+    `batch_norm` or `norms`, meaning all), `masters` (how a parameter that ops read in low precision is stored:
+    `separate`, `split` or `none`), `update` (how an update rounds what it stores: `nearest` or `stochastic`), and
+    the classes that `ops` (by the keys of op lists) and `layers` (by globs over layer names) give, before the lists.
 
     ```mlir
     #amp.policy<name = "bf16-mixed", params = f32, compute = bf16, casts = true, lists = "cpu", rounding = "fused",
                 scaler = false, scale = 1.0 : f64>
+    #amp.policy<name = "O2", params = f32, compute = f16, casts = false, lists = "cpu", rounding = "fused",
+                scaler = true, scale = 65536.0 : f64, convert = true, keep = "batch_norm",
+                layers = {"head.*" = "fp32"}>
     ```
   }];
   let parameters = (ins
     StringRefParameter<"canonical name">:$name, "::mlir::Type":$params, "::mlir::Type":$compute, "bool":$casts,
     StringRefParameter<"op lists">:$lists, StringRefParameter<"fused or eager">:$rounding, "bool":$scaler,
-    "::mlir::FloatAttr":$scale);
+    "::mlir::FloatAttr":$scale, OptionalParameter<"::mlir::Type">:$output,
+    DefaultValuedParameter<"bool", "false">:$convert,
+    StringRefParameter<"batch_norm, norms or nothing", [{""}]>:$keep,
+    StringRefParameter<"separate, split or none", [{"separate"}]>:$masters,
+    StringRefParameter<"nearest or stochastic", [{"nearest"}]>:$update,
+    OptionalParameter<"::mlir::DictionaryAttr">:$ops, OptionalParameter<"::mlir::DictionaryAttr">:$layers);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -59,8 +74,29 @@ def Amp_CastOp : Amp_Op<"cast", [Pure, SameOperandsAndResultShape,
   let arguments = (ins Amp_FloatTensor:$input);
   let results = (outs Amp_FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
+  let extraClassDeclaration = [{
+    /// True when the result's type holds every value of the operand's.
+    bool isWidening();
+    /// True when the operand's type holds every value of the result's.
+    bool isNarrowing();
+  }];
   let hasFolder = 1;
   let hasCanonicalizer = 1;
+}
+
+def Amp_OutputOp : Amp_Op<"output", [Pure, SameOperandsAndResultType]> {
+  let summary = "marks an output of the model";
+  let description = [{
+    `result = input`. What depends on it is not the model any more but its loss. The importer puts it on each output;
+    `place-casts` replaces it, by a cast to the policy's output type where the policy converts the model.
+
+    ```mlir
+    %out = amp.output %y : tensor<4x10xf32>
+    ```
+  }];
+  let arguments = (ins Amp_FloatTensor:$input);
+  let results = (outs Amp_FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
 def Amp_LossSeedOp : Amp_Op<"loss_seed", [Pure]> {

@@ -180,13 +180,27 @@ HS_GRADIENT(AvgPool2dOp) {
 }
 
 //===----------------------------------------------------------------------===//
-// Cross-entropy, reductions and data movement
+// Cross-entropy, sequences, reductions and data movement
 //===----------------------------------------------------------------------===//
 
 HS_GRADIENT(CrossEntropyOp) {
   if (resultGrads[0])
     operandGrads[0] = CrossEntropyBackwardOp::create(builder, getLoc(), resultGrads[0], getLogits(),
                                                      getTarget(), getLse(), getLabelSmoothingAttr());
+}
+
+HS_GRADIENT(EmbeddingOp) {
+  operandGrads[0] = EmbeddingBackwardOp::create(builder, getLoc(), resultGrads[0], getIds(),
+                                                tensorType(getTable()).getDimSize(0));
+}
+
+HS_GRADIENT(AttentionOp) {
+  if (!resultGrads[0])
+    return;
+  auto backward =
+      AttentionBackwardOp::create(builder, getLoc(), resultGrads[0], getResult(), getLse(), getProjections(),
+                                  getHeadsAttr(), getCausalAttr(), getScaleAttr());
+  llvm::copy(backward.getGrads(), operandGrads.begin());
 }
 
 /// Undoes a reduction's loss of dimensions and repeats `grad` over the operand's shape.

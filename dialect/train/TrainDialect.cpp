@@ -44,6 +44,15 @@ static LogicalResult verifyShape(Operation *op, ParamOp param, Type type) {
   return diagnostic;
 }
 
+static LogicalResult verifySplit(ParamOp op) {
+  if (!op.getSplit())
+    return success();
+  Type element = op.getTensorType().getElementType(), copy = op.getCopyType().value_or(Type());
+  if (!element.isF32() || !copy || !copy.isBF16() || op.getBuffer()) // P1
+    return op.emitOpError() << "is split, expected a parameter in f32, not a buffer, with 'copy_type = bf16'";
+  return success();
+}
+
 LogicalResult ParamOp::verify() {
   if (!getTensorType().hasStaticShape())
     return emitOpError() << "has the dynamic type " << getTensorType() << ", expected a static shape";
@@ -56,7 +65,7 @@ LogicalResult ParamOp::verify() {
     return emitOpError() << "must have 'data' exactly when its initialiser is 'data'";
   if (data && data.getShapedType().getShape() != getTensorType().getShape())
     return emitOpError() << "has data of type " << data.getShapedType() << ", expected " << getTensorType();
-  return success();
+  return verifySplit(*this);
 }
 
 LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &tables) {
@@ -64,6 +73,8 @@ LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (!param)
     return failure();
   Type element = getCopy() ? param.getCopyType().value_or(Type()) : param.getTensorType().getElementType();
+  if (!getCopy() && param.getSplit())
+    return emitOpError() << "reads the values of " << getParamAttr() << ", which are split; expected 'copy'";
   if (!element)
     return emitOpError() << "reads the working copy of " << getParamAttr() << ", which has none";
   if (element != getElementTypeOrSelf(getType()))

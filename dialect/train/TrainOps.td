@@ -65,15 +65,29 @@ def Train_ParamOp : Train_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     optimizer writes beside the master. `plan-memory` sets `offsets`, in bytes from the start of the arena: the values,
     the working copy, and each optimizer slot; -1 for what there is not.
 
+    With `split`, the f32 values are not stored beside their bf16 copy but as that copy and the rest of their bits, at
+    4 bytes an element. With b the 32 bits of a value, the copy is `(b + 0x8000) >> 16`, b rounded to bf16 with
+    halves away from zero, and the rest, whose place is the first offset, `b & 0xffff`. Read as a signed number, the
+    rest says whether rounding added one: `b = (copy << 16) + rest`, without loss. A NaN becomes quiet and loses bit 15
+    before. Nothing reads a split value in f32 but its update.
+
+    - (P1) `split` needs values in f32, `copy_type = bf16`, and no `buffer`.
+
     ```mlir
     train.param @"fc1.weight" : tensor<32x64xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+    train.param @"fc2.weight" : tensor<32x64xf32> {copy_type = bf16, split, init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Train_FloatTensor>:$type, Train_InitAttr:$init,
-    UnitAttr:$buffer, OptionalAttr<TypeAttr>:$copy_type, OptionalAttr<DenseI64ArrayAttr>:$offsets);
+    UnitAttr:$buffer, OptionalAttr<TypeAttr>:$copy_type, OptionalAttr<DenseI64ArrayAttr>:$offsets,
+    UnitAttr:$split);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
+    /// What lies at the first offset: the values, or the low halves of split ones.
+    ::mlir::Type getStoredElementType() {
+      return getSplit() ? ::mlir::IntegerType::get(getContext(), 16) : getTensorType().getElementType();
+    }
   }];
   let hasVerifier = 1;
 }
@@ -141,7 +155,8 @@ class Train_UpdateOp<string mnemonic, dag hyper, string slots> :
   code slotMethod = "int64_t getSlotCount() { return " # slots # "; }\n";
   let extraClassDeclaration = slotMethod;
   let arguments = !con((ins TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    Variadic<Train_FloatTensor>:$gradients, TensorOf<[I32]>:$found_inf, TensorOf<[F64]>:$sqnorm), hyper);
+    Variadic<Train_FloatTensor>:$gradients, TensorOf<[I32]>:$found_inf, TensorOf<[F64]>:$sqnorm), hyper,
+    (ins OptionalAttr<I64Attr>:$stochastic));
   let assemblyFormat = [{
     $params `gradients` `(` $gradients `:` type($gradients) `)` `guard` `(` $found_inf `:` type($found_inf) `)`
     `norm` `(` $sqnorm `:` type($sqnorm) `)` attr-dict
@@ -158,7 +173,23 @@ def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64
 
         g += weight_decay * w;  b = momentum * b + g;  w -= lr * (nesterov ? g + momentum * b : b)
 
-    (torch.optim.SGD, dampening 0). The working copy, where there is one, is written in the same pass.
+    (torch.optim.SGD, dampening 0). All in f32 (f64 if anything is f64), rounded once, to nearest-even, when it is
+    stored. The working copy, where there is one, is written in the same pass; of split parameters both halves are.
+
+    With `stochastic`, values in bf16 or f16 (not the slots) are rounded up or down at random, up with the probability
+    of the distance from below, so that what is too small to change a value changes it now and then and the mean is
+    right. `stochastic` is the number of the group's first element; elements count on from there in memory, padding
+    included. With t the scalar `update` and arithmetic modulo 2^64 and 2^32, the random number of element n is
+
+        key = mix(seed + 0x9e3779b97f4a7c15 * t), mix being SplitMix64's finalizer
+        x = n ^ low half of key;  x = (x ^ x >> 16) * 0x7feb352d ^ high half of key;  x = (x ^ x >> 15) * 0x846ca68b
+
+    (the steps of lowbias32 in Chris Wellons' hash-prospector, with the other half of the key between them). Its upper
+    bits, as many as the store drops - 16 for bf16, 13 for f16 - are added to the bits of the f32 value, which then
+    are cut off. So the result depends on nothing but seed, t and n. In f16's subnormal range 2^-14 is added before and
+    taken off after, which gives those numbers the same spacing. A finite value beyond the largest finite one of the
+    type does not become infinite by chance: below the next power of two it becomes that largest one, else infinity.
+    NaN stays NaN. Wider values are rounded to nearest all the same.
 
     ```mlir
     train.sgd_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)

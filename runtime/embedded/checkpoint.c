@@ -2,13 +2,15 @@
 #include "checkpoint.h"
 
 #include "convert.h"
+#include "values.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const hs_checkpoint_number hs_checkpoint_numbers[HS_CHECKPOINT_NUMBERS] = {
-    {"updates", INT64_MAX},  {"step", UINT64_MAX},       {"seed", UINT64_MAX},
-    {"lr_bits", UINT32_MAX}, {"scale_bits", UINT32_MAX}, {"growth_tracker", INT32_MAX},
+    {"updates", INT64_MAX},         {"step", UINT64_MAX},       {"seed", UINT64_MAX},
+    {"lr_bits", UINT32_MAX},        {"scale_bits", UINT32_MAX}, {"growth_tracker", INT32_MAX},
+    {"hysteresis_left", INT32_MAX},
 };
 
 void hs_checkpoint_get_numbers(const hs_instance *instance, uint64_t *numbers) {
@@ -21,6 +23,7 @@ void hs_checkpoint_get_numbers(const hs_instance *instance, uint64_t *numbers) {
   numbers[3] = lr;
   numbers[4] = scale;
   numbers[5] = (uint64_t)instance->scaler.growth_tracker;
+  numbers[6] = (uint64_t)instance->hysteresis_left;
 }
 
 static hs_scaler_state scaler_of(const uint64_t *numbers) {
@@ -31,10 +34,11 @@ static hs_scaler_state scaler_of(const uint64_t *numbers) {
   return state;
 }
 
-int hs_checkpoint_numbers_valid(const uint64_t *numbers) {
+int hs_checkpoint_numbers_valid(const hs_instance *instance, const uint64_t *numbers) {
   hs_scaler_state state = scaler_of(numbers);
   uint32_t infinite = 0x7f800000; /* exponent bits of infinities and NaNs */
-  return hs_scaler_state_valid(&state) && (numbers[3] & infinite) != infinite;
+  return hs_scaler_state_valid(&state) && (numbers[3] & infinite) != infinite && numbers[6] >= 1 &&
+         numbers[6] <= (uint64_t)instance->scaler_config.hysteresis;
 }
 
 void hs_checkpoint_set_numbers(hs_instance *instance, const uint64_t *numbers) {
@@ -44,6 +48,7 @@ void hs_checkpoint_set_numbers(hs_instance *instance, const uint64_t *numbers) {
   instance->step = numbers[1];
   instance->seed = numbers[2];
   instance->scaler = scaler_of(numbers);
+  instance->hysteresis_left = (int32_t)numbers[6];
 }
 
 static const char *dtype_name(int32_t dtype) {
@@ -51,8 +56,8 @@ static const char *dtype_name(int32_t dtype) {
   return names[dtype];
 }
 
-static void add(hs_checkpoint *checkpoint, const hs_instance *instance, const hs_param_desc *param,
-                const char *prefix, const char *slot, int32_t dtype, int64_t offset) {
+static hs_checkpoint_tensor *add(hs_checkpoint *checkpoint, const hs_param_desc *param, const char *prefix,
+                                 const char *slot, int32_t dtype, char *data) {
   hs_checkpoint_tensor *tensor = &checkpoint->tensors[checkpoint->count++];
   memset(tensor, 0, sizeof *tensor);
   tensor->prefix = prefix;
@@ -62,34 +67,70 @@ static void add(hs_checkpoint *checkpoint, const hs_instance *instance, const hs
   tensor->rank = param->info.rank;
   tensor->shape = param->info.shape;
   tensor->bytes = (size_t)param->info.count * hs_dtype_bytes(dtype);
-  tensor->data = instance->arena + offset;
+  tensor->data = data;
   checkpoint->bytes += tensor->bytes;
+  return tensor;
+}
+
+static void add_param(hs_checkpoint *checkpoint, const hs_instance *instance, const hs_param_desc *param,
+                      char **merged) {
+  const hs_model *model = instance->model;
+  char *arena = instance->arena;
+  int has_copy = param->copy_offset >= 0;
+  if (has_copy)
+    add(checkpoint, param, "model.", "", param->copy_dtype, arena + param->copy_offset);
+  const char *prefix = has_copy ? "master." : "model.";
+  if (param->low_offset >= 0) {
+    hs_load_values(param, arena, *merged);
+    hs_checkpoint_tensor *tensor = add(checkpoint, param, prefix, "", param->info.dtype, *merged);
+    tensor->split = param;
+    *merged += tensor->bytes;
+  } else {
+    add(checkpoint, param, prefix, "", param->info.dtype, arena + param->offset);
+  }
+  for (int32_t slot = 0; slot < HS_MAX_SLOTS; ++slot)
+    if (model->slot_name[slot] && param->slot_offset[slot] >= 0)
+      add(checkpoint, param, "opt.", model->slot_name[slot], param->slot_dtype,
+          arena + param->slot_offset[slot]);
+}
+
+static size_t merged_bytes(const hs_model *model) {
+  size_t bytes = 0;
+  for (int32_t i = 0; i < model->param_count; ++i)
+    if (model->params[i].low_offset >= 0)
+      bytes += (size_t)model->params[i].info.count * hs_dtype_bytes(model->params[i].info.dtype);
+  return bytes;
 }
 
 hs_status hs_checkpoint_list(const hs_instance *instance, hs_checkpoint *checkpoint) {
   const hs_model *model = instance->model;
-  size_t most = (size_t)model->param_count * (2 + HS_MAX_SLOTS);
+  size_t most = (size_t)model->param_count * (2 + HS_MAX_SLOTS), split = merged_bytes(model);
   memset(checkpoint, 0, sizeof *checkpoint);
   checkpoint->tensors = malloc((most ? most : 1) * sizeof *checkpoint->tensors);
-  if (!checkpoint->tensors)
+  checkpoint->merged = malloc(split ? split : 1);
+  if (!checkpoint->tensors || !checkpoint->merged) {
+    hs_checkpoint_free(checkpoint);
     return HS_ERROR_MEMORY;
-  for (int32_t i = 0; i < model->param_count; ++i) {
-    const hs_param_desc *param = &model->params[i];
-    if (param->copy_offset >= 0)
-      add(checkpoint, instance, param, "model.", "", param->copy_dtype, param->copy_offset);
-    add(checkpoint, instance, param, param->copy_offset >= 0 ? "master." : "model.", "", param->info.dtype,
-        param->offset);
-    for (int32_t slot = 0; slot < HS_MAX_SLOTS; ++slot)
-      if (model->slot_name[slot] && param->slot_offset[slot] >= 0)
-        add(checkpoint, instance, param, "opt.", model->slot_name[slot], param->slot_dtype,
-            param->slot_offset[slot]);
   }
+  char *merged = checkpoint->merged;
+  for (int32_t i = 0; i < model->param_count; ++i)
+    add_param(checkpoint, instance, &model->params[i], &merged);
   return HS_OK;
+}
+
+void hs_checkpoint_restore(hs_instance *instance, const hs_checkpoint_tensor *tensor, const char *data) {
+  if (tensor->bytes == 0)
+    return;
+  memcpy(tensor->data, data, tensor->bytes);
+  if (tensor->split)
+    hs_store_values(tensor->split, instance->arena, tensor->data);
 }
 
 void hs_checkpoint_free(hs_checkpoint *checkpoint) {
   free(checkpoint->tensors);
+  free(checkpoint->merged);
   checkpoint->tensors = NULL;
+  checkpoint->merged = NULL;
 }
 
 /* The rest of text after `prefix`, or NULL. */

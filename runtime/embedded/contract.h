@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { HS_ABI = 1, HS_SCALARS_BYTES = 256, HS_ALIGNMENT = 64, HS_MAX_SLOTS = 2, HS_ISA_LEVELS = 2 };
+enum { HS_ABI = 2, HS_SCALARS_BYTES = 256, HS_ALIGNMENT = 64, HS_MAX_SLOTS = 2, HS_ISA_LEVELS = 2 };
 
 /* At offset 0 of the arena. Kernels get pointers to single fields. */
 typedef struct hs_scalars {
@@ -50,7 +50,7 @@ typedef struct hs_tensor_desc {
   int32_t dtype; /* hs_dtype */
   int32_t rank;
   const int64_t *shape; /* without the batch extent's value: shape[0] is the variant's batch when batched */
-  int64_t classes;      /* class ids must be in [0, classes); 0: not class ids */
+  int64_t classes;      /* ids of classes or of an embedding's rows must be in [0, classes); 0: not ids */
   int32_t batched;      /* 1: the first extent is the batch */
 } hs_tensor_desc;
 
@@ -63,8 +63,10 @@ typedef enum hs_init_kind {
 
 typedef struct hs_param_desc {
   hs_param_info info;
-  int64_t offset;      /* of the master, or the only values, in the arena */
+  int64_t offset;      /* of the master, or the only values, in the arena; -1 when they are split */
   int64_t copy_offset; /* working copy in the mode's low type, -1 for none */
+  int64_t
+      low_offset; /* the low halves of split values, whose high ones are the working copy; -1: not split */
   int32_t copy_dtype;
   int64_t slot_offset[HS_MAX_SLOTS]; /* optimizer state in slot_dtype, -1 for none */
   int32_t slot_dtype;
@@ -120,6 +122,8 @@ typedef struct hs_model {
   uint64_t seed;                         /* of the initial values and dropout, unless hs_config has one */
   const hs_primitive_ops *primitive_ops; /* &hs_onednn_primitive_ops, or NULL without primitives */
   float scale_min, scale_max;            /* bounds of a dynamic loss scale; 0 for none */
+  int32_t hysteresis;                    /* overflows before the loss scale falls; 0 and 1: at the first */
+  int32_t hysteresis_refill;             /* what fills that count again. 0: growth; 1: any step without one */
 } hs_model;
 
 /* A contraction that oneDNN runs: C[batch] = A[batch] * B[batch] (+ bias), or a convolution.

@@ -1,10 +1,9 @@
 /* See init.h. */
 #include "init.h"
 
-#include "convert.h"
+#include "values.h"
 
 #include <math.h>
-#include <string.h>
 
 static const uint64_t GOLDEN =
     0x9e3779b97f4a7c15u; /* 2^64 over the golden ratio, odd: visits every 64-bit state */
@@ -22,53 +21,45 @@ static uint64_t random_bits(uint64_t key, uint64_t counter) { return mix(mix(cou
 /* In [0, 1): 53 bits, each value exact in f64. */
 static double unit(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; }
 
-static void fill_uniform(const hs_param_desc *param, void *values, uint64_t key) {
+static void fill_uniform(const hs_param_desc *param, char *arena, uint64_t key) {
   for (int64_t i = 0; i < param->info.count; ++i) {
     double value = param->init_a + (param->init_b - param->init_a) * unit(random_bits(key, (uint64_t)i));
-    hs_store_element(param->info.dtype, values, i, value);
+    hs_store_value(param, arena, i, value);
   }
 }
 
 /* Box and Muller: two uniform numbers give two normal ones. */
-static void fill_normal(const hs_param_desc *param, void *values, uint64_t key) {
+static void fill_normal(const hs_param_desc *param, char *arena, uint64_t key) {
   const double two_pi = 6.283185307179586;
   for (int64_t i = 0; i < param->info.count; i += 2) {
     double radius = sqrt(-2.0 * log(1.0 - unit(random_bits(key, (uint64_t)i)))); /* of (0, 1]: finite */
     double angle = two_pi * unit(random_bits(key, (uint64_t)i + 1));
-    hs_store_element(param->info.dtype, values, i, param->init_a + param->init_b * radius * cos(angle));
+    hs_store_value(param, arena, i, param->init_a + param->init_b * radius * cos(angle));
     if (i + 1 < param->info.count)
-      hs_store_element(param->info.dtype, values, i + 1, param->init_a + param->init_b * radius * sin(angle));
+      hs_store_value(param, arena, i + 1, param->init_a + param->init_b * radius * sin(angle));
   }
 }
 
-static void fill(const hs_param_desc *param, void *values, uint64_t key) {
+static void fill(const hs_param_desc *param, char *arena, uint64_t key) {
   switch (param->init) {
   case HS_INIT_UNIFORM:
-    fill_uniform(param, values, key);
+    fill_uniform(param, arena, key);
     break;
   case HS_INIT_NORMAL:
-    fill_normal(param, values, key);
+    fill_normal(param, arena, key);
     break;
   case HS_INIT_DATA:
-    memcpy(values, param->init_data, (size_t)param->info.count * hs_dtype_bytes(param->info.dtype));
-    break;
+    hs_store_values(param, arena, param->init_data);
+    return;
   default:
     for (int64_t i = 0; i < param->info.count; ++i)
-      hs_store_element(param->info.dtype, values, i, param->init_a);
+      hs_store_value(param, arena, i, param->init_a);
     break;
   }
-}
-
-void hs_refresh_copy(const hs_param_desc *param, char *arena) {
-  if (param->copy_offset >= 0)
-    hs_convert(param->copy_dtype, arena + param->copy_offset, param->info.dtype, arena + param->offset,
-               param->info.count);
+  hs_refresh_copy(param, arena);
 }
 
 void hs_init_state(const hs_model *model, char *arena, uint64_t seed) {
-  for (int32_t i = 0; i < model->param_count; ++i) {
-    const hs_param_desc *param = &model->params[i];
-    fill(param, arena + param->offset, mix(mix(seed) + GOLDEN * ((uint64_t)i + 1)));
-    hs_refresh_copy(param, arena);
-  }
+  for (int32_t i = 0; i < model->param_count; ++i)
+    fill(&model->params[i], arena, mix(mix(seed) + GOLDEN * ((uint64_t)i + 1)));
 }

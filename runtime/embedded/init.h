@@ -1,4 +1,4 @@
-/* First values of the parameters, and the working copies that follow them. */
+/* First values of the parameters. */
 #ifndef HALFSTEP_EMBEDDED_INIT_H
 #define HALFSTEP_EMBEDDED_INIT_H
 
@@ -12,9 +12,6 @@ extern "C" {
  * seed, the parameter's index and the element's index alone. Random values are rounded to nearest in the
  * parameter's type, so that an upper bound may be reached in a 16-bit type. */
 void hs_init_state(const hs_model *model, char *arena, uint64_t seed);
-
-/* Rounds the parameter's values into its working copy, if it has one. */
-void hs_refresh_copy(const hs_param_desc *param, char *arena);
 
 #ifdef __cplusplus
 }

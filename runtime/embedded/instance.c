@@ -4,6 +4,7 @@
 #include "convert.h"
 #include "init.h"
 #include "isa.h"
+#include "values.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,7 +73,10 @@ static void set_fields(hs_instance *instance, const hs_config *config) {
   instance->scaler_config.interval = model->growth_interval;
   instance->scaler_config.min = model->scale_min;
   instance->scaler_config.max = model->scale_max;
+  instance->scaler_config.hysteresis = model->hysteresis > 1 ? model->hysteresis : 1;
+  instance->scaler_config.hysteresis_refill = model->hysteresis_refill;
   instance->scaler.scale = model->loss_scale;
+  instance->hysteresis_left = instance->scaler_config.hysteresis;
 }
 
 static hs_status make_arena(hs_instance *instance) {
@@ -229,7 +233,7 @@ hs_status hs_instance_param_get(const hs_instance *instance, int32_t index, void
     return HS_ERROR_USAGE;
   hs_status status = check_buffer(instance, param, out, bytes);
   if (!status && bytes)
-    memcpy(out, instance->arena + param->offset, bytes);
+    hs_load_values(param, instance->arena, out);
   return status;
 }
 
@@ -238,11 +242,9 @@ hs_status hs_instance_param_set(hs_instance *instance, int32_t index, const void
   if (!param)
     return HS_ERROR_USAGE;
   hs_status status = check_buffer(instance, param, in, bytes);
-  if (status || !bytes)
-    return status;
-  memcpy(instance->arena + param->offset, in, bytes);
-  hs_refresh_copy(param, instance->arena);
-  return HS_OK;
+  if (!status && bytes)
+    hs_store_values(param, instance->arena, in);
+  return status;
 }
 
 hs_status hs_instance_scaler_get(const hs_instance *instance, hs_scaler_state *state) {

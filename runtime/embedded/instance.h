@@ -28,8 +28,9 @@ struct hs_instance {
   float lr;
   hs_scaler_config scaler_config;
   hs_scaler_state scaler;
-  int64_t updates; /* applied */
-  uint64_t step;   /* attempts */
+  int32_t hysteresis_left; /* overflows until the scale falls, at least 1 */
+  int64_t updates;         /* applied */
+  uint64_t step;           /* attempts */
   uint64_t seed;
   hs_error error; /* of the last call that failed; its text lies outside, so that const calls can write it */
 };

@@ -190,7 +190,7 @@ static hs_status read_entries(reader *r) {
 static hs_status check_contents(const reader *r, const char *data) {
   if (r->seen_identity != (1u << IDENTITIES) - 1 || r->seen_numbers != (1u << HS_CHECKPOINT_NUMBERS) - 1)
     return refuse(r, "its metadata lack a key");
-  if (!hs_checkpoint_numbers_valid(r->numbers))
+  if (!hs_checkpoint_numbers_valid(r->instance, r->numbers))
     return refuse(r, "a number of its metadata is out of range");
   for (int32_t i = 0; i < r->checkpoint.count; ++i) {
     const hs_checkpoint_tensor *tensor = &r->checkpoint.tensors[i];
@@ -219,8 +219,7 @@ static hs_status load_contents(hs_instance *instance, reader *r, const char *hea
     return status;
   for (int32_t i = 0; i < r->checkpoint.count; ++i) {
     const hs_checkpoint_tensor *tensor = &r->checkpoint.tensors[i];
-    if (tensor->bytes)
-      memcpy(tensor->data, data + tensor->begin, tensor->bytes);
+    hs_checkpoint_restore(instance, tensor, data + tensor->begin);
   }
   hs_checkpoint_set_numbers(instance, r->numbers);
   return HS_OK;

@@ -9,26 +9,46 @@
 struct hs_scaler {
   hs_scaler_config config;
   hs_scaler_state state;
+  int32_t left;
 };
 
-void hs_scaler_rule_update(const hs_scaler_config *config, hs_scaler_state *state, int found_inf) {
-  if (found_inf) {
-    state->scale = (float)(state->scale * config->backoff);
-    if (config->min > 0 && state->scale < config->min)
-      state->scale = config->min;
-    state->growth_tracker = 0;
-    return;
-  }
-  /* Equality, as in torch: a tracker already beyond the interval grows no more. Unsigned, since it may wrap.
-   */
-  state->growth_tracker = (int32_t)((uint32_t)state->growth_tracker + 1);
-  if (state->growth_tracker != config->interval)
-    return;
+float hs_scaler_shrunk(const hs_scaler_config *config, const hs_scaler_state *state) {
+  return (float)(state->scale * config->backoff);
+}
+
+static void shrink(const hs_scaler_config *config, hs_scaler_state *state) {
+  state->scale = hs_scaler_shrunk(config, state);
+  if (config->min > 0 && state->scale < config->min)
+    state->scale = config->min;
+}
+
+static void grow(const hs_scaler_config *config, hs_scaler_state *state) {
   float grown = (float)(state->scale * config->growth);
   if (config->max > 0 && grown > config->max)
     grown = config->max;
   if (isfinite(grown))
     state->scale = grown;
+}
+
+void hs_scaler_rule_update(const hs_scaler_config *config, hs_scaler_state *state, int32_t *left,
+                           int found_inf) {
+  if (found_inf) {
+    if (*left > 1)
+      --*left;
+    else
+      shrink(config, state);
+    state->growth_tracker = 0;
+    return;
+  }
+  if (config->hysteresis_refill)
+    *left = config->hysteresis;
+  /* Equality, as in torch: a tracker already beyond the interval grows no more. Unsigned, since it may wrap.
+   */
+  state->growth_tracker = (int32_t)((uint32_t)state->growth_tracker + 1);
+  if (state->growth_tracker != config->interval)
+    return;
+  grow(config, state);
+  *left = config->hysteresis;
   state->growth_tracker = 0;
 }
 
@@ -43,13 +63,14 @@ static hs_scaler_config with_defaults(hs_scaler_config config) {
   config.growth = config.growth == 0 ? 2.0 : config.growth;
   config.backoff = config.backoff == 0 ? 0.5 : config.backoff;
   config.interval = config.interval == 0 ? 2000 : config.interval;
+  config.hysteresis = config.hysteresis == 0 ? 1 : config.hysteresis;
   return config;
 }
 
 static int config_valid(const hs_scaler_config *config) {
   return isfinite(config->init) && config->init > 0 && isfinite(config->growth) && config->growth > 1 &&
          config->backoff > 0 && config->backoff < 1 && config->interval > 0 && config->min >= 0 &&
-         config->max >= 0;
+         config->max >= 0 && config->hysteresis > 0;
 }
 
 hs_status hs_scaler_create(const hs_scaler_config *config, hs_scaler **out) {
@@ -71,6 +92,7 @@ hs_status hs_scaler_create(const hs_scaler_config *config, hs_scaler **out) {
   scaler->config = full;
   scaler->state.scale = full.init;
   scaler->state.growth_tracker = 0;
+  scaler->left = full.hysteresis;
   *out = scaler;
   return HS_OK;
 }
@@ -87,7 +109,7 @@ hs_status hs_scaler_scale(const hs_scaler *scaler, float *scale) {
 hs_status hs_scaler_update(hs_scaler *scaler, int found_inf) {
   if (!scaler)
     return HS_ERROR_USAGE;
-  hs_scaler_rule_update(&scaler->config, &scaler->state, found_inf);
+  hs_scaler_rule_update(&scaler->config, &scaler->state, &scaler->left, found_inf);
   return HS_OK;
 }
 
@@ -102,6 +124,20 @@ hs_status hs_scaler_set_state(hs_scaler *scaler, const hs_scaler_state *state) {
   if (!scaler || !state || !hs_scaler_state_valid(state))
     return HS_ERROR_USAGE;
   scaler->state = *state;
+  return HS_OK;
+}
+
+hs_status hs_scaler_get_hysteresis(const hs_scaler *scaler, int32_t *left) {
+  if (!scaler || !left)
+    return HS_ERROR_USAGE;
+  *left = scaler->left;
+  return HS_OK;
+}
+
+hs_status hs_scaler_set_hysteresis(hs_scaler *scaler, int32_t left) {
+  if (!scaler || left < 1 || left > scaler->config.hysteresis)
+    return HS_ERROR_USAGE;
+  scaler->left = left;
   return HS_OK;
 }
 

@@ -33,9 +33,8 @@ static hs_status check_classes(const hs_instance *instance, const hs_tensor_desc
   for (int64_t i = 0; i < count; ++i) {
     int64_t id = load_class(tensor->dtype, data, i);
     if (id < 0 || id >= tensor->classes)
-      return hs_fail(&instance->error, HS_ERROR_INPUT,
-                     "class id %lld in sample %lld of '%s' is outside [0, %lld)", (long long)id,
-                     (long long)(i / a_sample), tensor->name, (long long)tensor->classes);
+      return hs_fail(&instance->error, HS_ERROR_INPUT, "id %lld in sample %lld of '%s' is outside [0, %lld)",
+                     (long long)id, (long long)(i / a_sample), tensor->name, (long long)tensor->classes);
   }
   return HS_OK;
 }
@@ -85,7 +84,15 @@ static hs_status missing(const hs_instance *instance, const char *what) {
   return hs_fail(&instance->error, HS_ERROR_UNSUPPORTED, "this library was compiled without a %s step", what);
 }
 
-static void report(const hs_instance *instance, const hs_scalars *scalars, int skipped,
+/* Moves a dynamic scale; returns it as it would be without a minimum. */
+static float move_scale(hs_instance *instance, int found) {
+  int falls = found && instance->hysteresis_left <= 1;
+  float shrunk = hs_scaler_shrunk(&instance->scaler_config, &instance->scaler);
+  hs_scaler_rule_update(&instance->scaler_config, &instance->scaler, &instance->hysteresis_left, found);
+  return falls ? shrunk : instance->scaler.scale;
+}
+
+static void report(const hs_instance *instance, const hs_scalars *scalars, int skipped, float next_scale,
                    hs_step_result *result) {
   hs_step_result full = HS_STEP_RESULT_INIT;
   full.struct_size = result->struct_size;
@@ -94,6 +101,7 @@ static void report(const hs_instance *instance, const hs_scalars *scalars, int s
   full.scale = scalars->loss_scale;
   full.skipped = skipped;
   full.updates = instance->updates;
+  full.next_scale = next_scale;
   memcpy(result, &full, result->struct_size < sizeof full ? result->struct_size : sizeof full);
 }
 
@@ -117,15 +125,16 @@ hs_status hs_instance_train_step(hs_instance *instance, const void *const *input
   const hs_scalars *scalars = hs_instance_scalars(instance);
   int found = scalars->found_inf != 0, skipped = found && scalars->guard;
   int stopped = found && instance->on_nonfinite == HS_NONFINITE_STOP;
+  float next_scale = scalars->loss_scale;
   if (!skipped)
     ++instance->updates;
   if (!stopped) {
     ++instance->step;
     if (model->has_scaler)
-      hs_scaler_rule_update(&instance->scaler_config, &instance->scaler, found);
+      next_scale = move_scale(instance, found);
   }
   if (result)
-    report(instance, scalars, skipped, result);
+    report(instance, scalars, skipped, next_scale, result);
   if (stopped)
     return hs_fail(&instance->error, HS_ERROR_NUMERICS,
                    "step %llu: a gradient is not finite (loss %g); nothing was changed",

@@ -43,7 +43,7 @@ double peakRssMib() {
   return double(usage.ru_maxrss) * kib / mib;
 }
 
-/// Uniform in [-1, 1), or class ids.
+/// Uniform in [-1, 1), or ids.
 void fillRow(const TensorSpec &spec, std::byte *row, uint64_t seed, uint64_t stream, uint64_t first) {
   for (size_t i = 0; i < spec.sampleCount(); ++i) {
     uint64_t bits = randomBits(seed, stream, first + i);

@@ -148,8 +148,8 @@ void Dataset::checkValues(const TensorView &tensor, const TensorSpec &spec) cons
     for (size_t i = 0; i < count && spec.classes; ++i) {
       double id = loadElement(spec.type, rows.data() + i * size);
       if (id < 0 || id >= double(spec.classes))
-        refuse(where, "class id " + toText(id) + at(begin + i) + " is outside [0, " +
-                          std::to_string(spec.classes) + ")");
+        refuse(where,
+               "id " + toText(id) + at(begin + i) + " is outside [0, " + std::to_string(spec.classes) + ")");
     }
   }
 }

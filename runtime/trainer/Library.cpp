@@ -123,8 +123,12 @@ void Instance::require(hs_status status) const {
 
 hs_step_result Instance::trainStep(const void *const *inputs, const void *const *targets) {
   hs_step_result result = HS_STEP_RESULT_INIT;
-  require(library->functions().trainStep(handle, inputs, targets, &result));
+  trainStep(inputs, targets, result);
   return result;
+}
+
+void Instance::trainStep(const void *const *inputs, const void *const *targets, hs_step_result &result) {
+  require(library->functions().trainStep(handle, inputs, targets, &result));
 }
 
 double Instance::evalStep(const void *const *inputs, const void *const *targets, void *const *outputs) {

@@ -79,8 +79,11 @@ public:
   ~Instance() { library->functions().destroy(handle); }
 
   const Manifest &manifest() const { return library->manifest(); }
+  void *raw() const { return handle; } ///< as the library's functions take it
 
   hs_step_result trainStep(const void *const *inputs, const void *const *targets);
+  /// The same, with the result also of a step that it then throws for (Numerics).
+  void trainStep(const void *const *inputs, const void *const *targets, hs_step_result &result);
   /// `outputs` may be null.
   double evalStep(const void *const *inputs, const void *const *targets, void *const *outputs);
   void forward(const void *const *inputs, void *const *outputs);

@@ -88,9 +88,6 @@ void readRecipe(const std::string &path, Manifest &manifest) {
     manifest.lr = lr.get<double>();
   if (least.is_number())
     manifest.minScale = least.get<double>();
-  json backoff = recipe.value("/precision/scaler/backoff"_json_pointer, json());
-  if (backoff.is_number())
-    manifest.backoff = backoff.get<double>();
 }
 
 void readLoss(const Reader &reader, const json &document, Manifest &manifest) {

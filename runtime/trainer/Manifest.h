@@ -16,7 +16,7 @@ struct TensorSpec {
   std::string name;
   DataType type = DataType::F32;
   std::vector<int64_t> shape; ///< with the default batch as first extent
-  int64_t classes = 0;        ///< values are class ids in [0, classes); 0: not class ids
+  int64_t classes = 0;        ///< values are ids in [0, classes); 0: not ids
 
   size_t sampleCount() const; ///< elements a sample
   size_t sampleBytes() const { return sampleCount() * byteSize(type); }
@@ -33,14 +33,13 @@ struct Manifest {
   std::optional<int64_t> axis;    ///< class axis of the first output
   std::optional<double> lr;       ///< of the recipe beside it
   std::optional<double> minScale; ///< scaler.min of that recipe
-  std::optional<double> backoff;  ///< scaler.backoff of that recipe
 
   int64_t batch() const { return batches.front(); }
   bool hasBatch(int64_t batch) const;
 };
 
-/// Reads DIR/ID.manifest.json, and of DIR/ID.recipe.json, if it is there, the learning rate and what bounds
-/// the loss scale. Throws Diagnostic Io or BadInput.
+/// Reads DIR/ID.manifest.json, and of DIR/ID.recipe.json, if it is there, the learning rate and the least
+/// loss scale. Throws Diagnostic Io or BadInput.
 Manifest readManifest(const std::string &folder, const std::string &id);
 
 } // namespace halfstep

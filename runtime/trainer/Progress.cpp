@@ -63,9 +63,12 @@ Progress::Progress(int64_t first, int64_t total, bool enabled)
     : first(first), total(total), enabled(enabled), bar(isTerminal()), colour(bar && !isSet("NO_COLOR")),
       begin(Clock::now()), last(begin - redrawAfter) {}
 
-Progress::~Progress() {
+Progress::~Progress() { giveWay(); }
+
+void Progress::giveWay() {
   if (drawn)
     std::fputc('\n', stderr);
+  drawn = false;
 }
 
 void Progress::update(const ProgressState &state) {

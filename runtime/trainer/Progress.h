@@ -23,6 +23,9 @@ public:
 
   void update(const ProgressState &state);
 
+  /// Ends the bar's line, so that others may write; the next update draws it anew.
+  void giveWay();
+
 private:
   void drawBar(const ProgressState &state, double elapsedS);
   void printLine(const ProgressState &state, double elapsedS);

@@ -9,6 +9,7 @@
 #include "runtime/trainer/Setup.h"
 #include "runtime/trainer/StepLog.h"
 #include "runtime/trainer/Weights.h"
+#include "runtime/trainer/observe/NonfiniteDoctor.h"
 
 #include <algorithm>
 #include <chrono>
@@ -40,6 +41,8 @@ public:
     makePlan();
     if (!options.checkpoint.empty())
       makeFolder();
+    if (options.separateOps)
+      doctor.emplace(options);
   }
 
   RunResult run() {
@@ -124,10 +127,15 @@ private:
       if (size != compiled)
         instance.setBatch(compiled = size);
       data.gather(std::span(order).subspan(size_t(state.cursor * plan.batch), size_t(size)), batch);
+      if (doctor)
+        doctor->keep(instance);
       auto begin = std::chrono::steady_clock::now();
-      hs_step_result result = instance.trainStep(batch.inputs(), batch.targets());
+      hs_step_result result = runStep(batch, size, progress);
       std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
       record(result, size, took.count(), log, progress);
+      if (doctor && NonfiniteDoctor::isNeeded(result))
+        explain(result.skipped ? "was skipped" : "was not finite and was applied all the same", result, batch,
+                size, progress);
       advance();
       if (result.skipped)
         requireScale(result);
@@ -136,6 +144,28 @@ private:
         save();
       }
     }
+  }
+
+  hs_step_result runStep(const Batch &batch, int64_t size, Progress &progress) {
+    hs_step_result result = HS_STEP_RESULT_INIT;
+    try {
+      instance.trainStep(batch.inputs(), batch.targets(), result);
+    } catch (const Diagnostic &diagnostic) {
+      if (doctor && diagnostic.code == ExitCode::Numerics)
+        explain("was not finite and ends the run", result, batch, size, progress);
+      throw;
+    }
+    return result;
+  }
+
+  /// Says which op is to blame for the step that has just run.
+  void explain(const char *fate, const hs_step_result &result, const Batch &batch, int64_t size,
+               Progress &progress) {
+    std::optional<std::string> text = doctor->explain(state.step + 1, fate, result, batch, size);
+    if (!text)
+      return;
+    progress.giveWay();
+    options.explain(*text);
   }
 
   void record(const hs_step_result &result, int64_t size, double seconds, StepLog &log, Progress &progress) {
@@ -170,10 +200,8 @@ private:
 
   /// A scale that only falls means that no scale helps: say so instead of skipping forever.
   void requireScale(const hs_step_result &result) const {
-    double scale = double(instance.scaler().scale), least = manifest.minScale.value_or(defaultMinScale);
-    // A preset that holds the scale at its minimum would hide that it no longer helps.
-    if (manifest.backoff)
-      scale = std::min(scale, double(float(double(result.scale) * *manifest.backoff)));
+    // The scale itself may be held at its minimum, which would hide that it no longer helps.
+    double scale = double(result.next_scale), least = manifest.minScale.value_or(defaultMinScale);
     if (scale >= least)
       return;
     char text[160];
@@ -227,9 +255,10 @@ private:
   EpochPlan plan;
   TrainerState state;
   std::optional<double> lr;
-  int64_t total = 0;  ///< steps of the whole run
-  int64_t saved = -1; ///< step of the last checkpoint
-  double lossSum = 0; ///< of the finite losses in this epoch, by sample
+  std::optional<NonfiniteDoctor> doctor; ///< of --explain-nonfinite
+  int64_t total = 0;                     ///< steps of the whole run
+  int64_t saved = -1;                    ///< step of the last checkpoint
+  double lossSum = 0;                    ///< of the finite losses in this epoch, by sample
   int64_t lossCount = 0;
 };
 

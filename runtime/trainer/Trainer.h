@@ -7,6 +7,7 @@
 #include "runtime/trainer/Profile.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct RunOptions {
   int64_t checkpointEvery = 0; ///< also after every so many steps
   std::string onNonfinite;     ///< "stop", "skip", "ignore"; empty: skip with a scaler, else stop
   bool progress = true;        ///< on stderr
+  /// Set: the first steps that are not finite are explained. Compiles the model with its ops kept apart
+  /// (CompileRequest::separateOps of the compiler) and returns the library's folder; called at most once.
+  std::function<std::string()> separateOps;
+  std::function<void(const std::string &lines)> explain; ///< takes the explanations
 
   std::string output; ///< of predict: .npy or .safetensors
 

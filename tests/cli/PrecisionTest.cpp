@@ -1,38 +1,19 @@
-// Every row of the precision table, every alias, and every rule that makes a spec contradictory.
-#include "import/PrecisionTable.h"
-#include "import/Recipe.h"
+// What precision specs resolve to: every row of the table, every alias, every setting, and the way back to
+// JSON.
+#include "tests/cli/ParsePrecision.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <tuple>
 
 using namespace halfstep;
 
 namespace {
 
-/// The exit code of reading `text`, and its message.
-struct Failure {
-  ExitCode code = ExitCode::Ok;
-  std::string message;
-};
-
-Failure failureOf(const std::string &text, const std::string &target = "cpu") {
-  try {
-    if (target == "cpu")
-      parsePrecision(text);
-    else
-      resolvePrecision(precisionSpecOf(text), {"precision", ""}, target);
-  } catch (const Diagnostic &diagnostic) {
-    return {diagnostic.code, diagnostic.what()};
-  }
-  return {};
-}
-
-TEST(Precision, ImplementedRowsResolve) {
+TEST(Precision, RowsResolveToThemselves) {
   for (const PrecisionRow &row : precisionTable()) {
-    if (!row.implemented)
-      continue;
     PrecisionSpec spec = parsePrecision(row.name);
     EXPECT_EQ(spec.name, row.name);
     EXPECT_EQ(spec.params, row.params);
@@ -42,21 +23,13 @@ TEST(Precision, ImplementedRowsResolve) {
     EXPECT_EQ(spec.scaler, row.scaler);
     EXPECT_EQ(spec.lossScale, row.scaler ? 65536 : 1);
     EXPECT_EQ(spec.rounding, "fused");
+    EXPECT_EQ(spec.output, row.output);
+    EXPECT_EQ(spec.keep, row.keep);
+    EXPECT_EQ(spec.masters, row.masters);
+    EXPECT_EQ(spec.update, "nearest");
+    bool low = spec.compute == "bf16" || spec.compute == "f16";
+    EXPECT_EQ(spec.convert, low && !spec.casts) << row.name;
   }
-}
-
-TEST(Precision, OtherRowsAreUnsupportedAndSayWhatIsAvailable) {
-  int others = 0;
-  for (const PrecisionRow &row : precisionTable()) {
-    if (row.implemented)
-      continue;
-    ++others;
-    Failure failure = failureOf(row.name);
-    EXPECT_EQ(failure.code, ExitCode::Unsupported) << row.name;
-    EXPECT_NE(failure.message.find("'bf16-mixed'"), std::string::npos) << failure.message;
-    EXPECT_NE(failure.message.find(row.name), std::string::npos) << failure.message;
-  }
-  EXPECT_EQ(others, 4);
 }
 
 TEST(Precision, OldNamesResolveWithANote) {
@@ -80,122 +53,6 @@ TEST(Precision, ListsFollowTheTarget) {
   EXPECT_EQ(parsePrecision(R"({"precision": "bf16-mixed", "lists": "apex"})").lists, "apex");
   EXPECT_EQ(resolvePrecision("16-mixed", {"precision", ""}, "cuda").lists, "cuda");
   EXPECT_EQ(resolvePrecision("O1", {"precision", ""}, "cuda").lists, "apex");
-}
-
-TEST(Precision, UnknownStringIsUsageWithTheListAndTheNearest) {
-  Failure failure = failureOf("bf16-mixd");
-  EXPECT_EQ(failure.code, ExitCode::Usage);
-  EXPECT_NE(failure.message.find("did you mean 'bf16-mixed'"), std::string::npos) << failure.message;
-  EXPECT_NE(failure.message.find("'32-true'"), std::string::npos) << failure.message;
-  EXPECT_EQ(failureOf("").code, ExitCode::Usage);
-}
-
-struct Case {
-  const char *spec;
-  ExitCode code;
-  const char *part; ///< of the message
-};
-
-TEST(Precision, SpecObjects) {
-  const Case cases[] = {
-      {R"({})", ExitCode::Ok, ""},
-      {R"({"precision": 32})", ExitCode::Ok, ""},
-      {R"({"precision": "bf16-mixed", "rounding": "eager"})", ExitCode::Ok, ""},
-      {R"({"precision": "bf16-mixed", "params": "f32", "compute": "bf16", "output": "f32"})", ExitCode::Ok,
-       ""},
-      {R"({"precision": "bf16-mixed", "masters": "separate", "update": "nearest"})", ExitCode::Ok, ""},
-      {R"({"precision": "bf16-mixed", "loss_scale": 1})", ExitCode::Ok, ""},
-      {R"({"precision": "bf16-mixed", "ops": {}, "layers": {}})", ExitCode::Ok, ""},
-      {R"({"precision": "16-mixed", "loss_scale": "dynamic", "scaler": {"hysteresis": 1}})", ExitCode::Ok,
-       ""},
-      {R"({"precision": "16-mixed", "loss_scale": "128.0"})", ExitCode::Ok, ""},
-      {R"({"amp_backend": "apex", "precision": 16, "amp_level": "O1"})", ExitCode::Ok, ""},
-      {R"({"amp_level": "O1", "loss_scale": "128.0"})", ExitCode::Ok, ""},
-      {R"({"amp_level": "O1", "half": "bf16", "loss_scale": 1})", ExitCode::Ok, ""},
-      {R"({"amp_level": "O0", "keep_batchnorm_fp32": "True", "master_weights": false})", ExitCode::Ok, ""},
-      {R"({"amp_level": "O0", "loss_scale": "dynamic", "scaler": {"init": 8}})", ExitCode::Ok, ""},
-      // Types and keys.
-      {R"([])", ExitCode::Usage, "unknown precision"},
-      {R"({"precision": []})", ExitCode::BadInput, "/precision: expected a string"},
-      {R"({"precison": "32-true"})", ExitCode::BadInput, "did you mean 'precision'"},
-      {R"({"precision": "33-true"})", ExitCode::BadInput, "unknown precision"},
-      {R"({"precision": "32-true", "precision": "64-true"})", ExitCode::BadInput, "twice"},
-      {R"({"rounding": "up"})", ExitCode::BadInput, "/rounding: expected one of"},
-      {R"({"precision": "bf16-mixed", "ops": {"softmax": "fp8"}})", ExitCode::BadInput, "/ops/softmax"},
-      {R"({"precision": "16-mixed", "scaler": {"inti": 2}})", ExitCode::BadInput, "did you mean 'init'"},
-      {R"({"precision": "16-mixed", "loss_scale": "much"})", ExitCode::BadInput, "'dynamic' or a number"},
-      {R"({"precision": "16-mixed", "loss_scale": -2})", ExitCode::BadInput, "'dynamic' or a number"},
-      {R"({"precision": "16-mixed", "loss_scale": 1e39})", ExitCode::BadInput, "that f32 can hold"},
-      {R"({"precision": "16-mixed", "loss_scale": "1e-60"})", ExitCode::BadInput, "that f32 can hold"},
-      {R"({"precision": "16-mixed", "scaler": {"init": 0}})", ExitCode::BadInput, "/scaler/init: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"init": 1e39}})", ExitCode::BadInput,
-       "/scaler/init: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"growth": 1}})", ExitCode::BadInput,
-       "/scaler/growth: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"backoff": 1}})", ExitCode::BadInput,
-       "/scaler/backoff: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"interval": 0}})", ExitCode::BadInput,
-       "/scaler/interval: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"interval": 2147483648}})", ExitCode::BadInput,
-       "/scaler/interval"},
-      {R"({"precision": "16-mixed", "scaler": {"hysteresis": 0}})", ExitCode::BadInput, "/scaler/hysteresis"},
-      {R"({"precision": "16-mixed", "scaler": {"min": -1}})", ExitCode::BadInput, "/scaler/min: expected"},
-      {R"({"precision": "16-mixed", "scaler": {"max": 0}})", ExitCode::BadInput, "/scaler/max: expected"},
-      // Contradictions name both settings.
-      {R"({"precision": "16-mixed", "scaler": {"init": 8, "max": 4}})", ExitCode::BadInput,
-       "contradicts max 4"},
-      {R"({"precision": "16-mixed", "scaler": {"init": 8, "min": 16}})", ExitCode::BadInput,
-       "contradicts init 8"},
-      {R"({"precision": "16-mixed", "loss_scale": 128, "scaler": {}})", ExitCode::BadInput,
-       "scaler contradicts loss_scale 128"},
-      {R"({"amp_level": "O0", "scaler": {}})", ExitCode::BadInput, "scaler contradicts precision 'O0'"},
-      {R"({"amp_level": "O0", "masters": "separate"})", ExitCode::BadInput, "contradicts precision 'O0'"},
-      {R"({"amp_level": "O1", "half": "bf16", "loss_scale": 128})", ExitCode::BadInput,
-       "contradicts precision 'O1'"},
-      {R"({"amp_level": "O1", "half": "bf16", "scaler": {}})", ExitCode::BadInput,
-       "contradicts precision 'O1'"},
-      {R"({"precision": "bf16-mixed", "scaler": {}})", ExitCode::BadInput,
-       "scaler contradicts precision 'bf16-mixed'"},
-      {R"({"precision": "32-true", "scaler": {}})", ExitCode::BadInput,
-       "scaler contradicts precision '32-true'"},
-      {R"({"precision": "bf16-mixed", "loss_scale": "dynamic"})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "bf16-mixed", "loss_scale": 128})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "16-true", "loss_scale": "dynamic"})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "32-true", "masters": "separate"})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "16-mixed", "masters": "split"})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "bf16-mixed", "master_weights": true})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "bf16-mixed", "keep_batchnorm_fp32": true})", ExitCode::BadInput, "contradicts"},
-      {R"({"precision": "bf16-mixed", "half": "fp16"})", ExitCode::BadInput, "contradicts"},
-      {R"({"amp_level": "O1", "keep_batchnorm_fp32": false})", ExitCode::BadInput,
-       "contradicts precision 'O1'"},
-      {R"({"amp_level": "O1", "master_weights": false})", ExitCode::BadInput, "contradicts precision 'O1'"},
-      {R"({"amp_level": "O1", "params": "f16"})", ExitCode::BadInput, "contradicts precision 'O1'"},
-      {R"({"amp_level": "O2", "lists": "apex"})", ExitCode::BadInput, "contradicts precision 'O2'"},
-      {R"({"amp_level": "O2", "half": "bf16", "loss_scale": "dynamic"})", ExitCode::BadInput, "contradicts"},
-      {R"({"amp_level": "O1", "precision": "bf16"})", ExitCode::BadInput,
-       "contradicts precision 'bf16-mixed'"},
-      {R"({"amp_level": "O1", "amp_backend": "native"})", ExitCode::BadInput, "contradicts level 'O1'"},
-      {R"({"amp_backend": "apex", "precision": "bf16"})", ExitCode::BadInput, "contradicts precision"},
-      // Consistent, but not there yet.
-      {R"({"amp_backend": "apex"})", ExitCode::Unsupported, "'O2'"},
-      {R"({"amp_level": "O2", "keep_batchnorm_fp32": "False"})", ExitCode::Unsupported, "'O2'"},
-      {R"({"amp_level": "O2", "half": "bf16", "loss_scale": 1})", ExitCode::Unsupported, "'O2'"},
-      {R"({"amp_level": "O0", "master_weights": true})", ExitCode::Unsupported, "master_weights"},
-      {R"({"precision": "16-mixed", "scaler": {"preset": "megatron"}})", ExitCode::Unsupported, "'megatron'"},
-      {R"({"precision": "16-mixed", "scaler": {"preset": "deepspeed"}})", ExitCode::Unsupported,
-       "'deepspeed'"},
-      {R"({"precision": "16-mixed", "scaler": {"hysteresis": 2}})", ExitCode::Unsupported, "hysteresis"},
-      {R"({"precision": "bf16-mixed", "masters": "split"})", ExitCode::Unsupported, "masters 'split'"},
-      {R"({"precision": "bf16-mixed", "update": "stochastic"})", ExitCode::Unsupported, "stochastic"},
-      {R"({"precision": "bf16-mixed", "keep_norms_fp32": true})", ExitCode::Unsupported, "keep_norms_fp32"},
-      {R"({"precision": "bf16-mixed", "compute": "f16"})", ExitCode::Unsupported, "policy"},
-      {R"({"precision": "bf16-mixed", "layers": {"head.*": "fp32"}})", ExitCode::Unsupported, "'layers'"},
-  };
-  for (const Case &row : cases) {
-    Failure failure = failureOf(row.spec);
-    EXPECT_EQ(int(failure.code), int(row.code)) << row.spec << ": " << failure.message;
-    EXPECT_NE(failure.message.find(row.part), std::string::npos) << row.spec << ": " << failure.message;
-  }
 }
 
 TEST(Precision, LossScales) {
@@ -230,35 +87,163 @@ TEST(Precision, HalfOfALevel) {
   EXPECT_FALSE(spec.scaler);
   EXPECT_EQ(spec.lossScale, 1);
   EXPECT_EQ(parsePrecision(R"({"amp_level": "O0", "half": "bf16"})").compute, "f32");
+  PrecisionSpec pure = parsePrecision(R"({"amp_level": "O3", "half": "bf16"})");
+  EXPECT_EQ(pure.params, "bf16");
+  EXPECT_EQ(pure.compute, "bf16");
+  EXPECT_EQ(pure.output, "f32");
 }
 
-TEST(Precision, DoubleOnTpuContradicts) { EXPECT_EQ(failureOf("64-true", "tpu").code, ExitCode::BadInput); }
+TEST(Precision, ApexAloneIsO2) {
+  EXPECT_EQ(parsePrecision(R"({"amp_backend": "apex"})").name, "O2");
+  EXPECT_EQ(parsePrecision(R"({"amp_backend": "apex", "precision": 16})").name, "O2");
+  EXPECT_EQ(parsePrecision(R"({"amp_backend": "apex", "precision": 16, "amp_level": "O1"})").name, "O1");
+  EXPECT_EQ(parsePrecision(R"({"amp_backend": "native", "precision": 16})").name, "16-mixed");
+}
 
-TEST(Precision, MissingFileIsIo) { EXPECT_EQ(failureOf("no-such-spec.json").code, ExitCode::Io); }
+TEST(Precision, MastersOfTheLevels) {
+  struct Row {
+    const char *spec, *params, *masters;
+  };
+  for (const Row &row : {
+           Row{R"({"amp_level": "O2"})", "f32", "separate"},
+           Row{R"({"amp_level": "O2", "master_weights": false})", "f16", "none"},
+           Row{R"({"amp_level": "O2", "masters": "none", "master_weights": false})", "f16", "none"},
+           Row{R"({"amp_level": "O2", "half": "bf16", "masters": "split"})", "f32", "split"},
+           Row{R"({"amp_level": "O3"})", "f16", "none"},
+           Row{R"({"amp_level": "O3", "master_weights": true})", "f32", "separate"},
+           Row{R"({"amp_level": "O3", "half": "bf16", "masters": "split"})", "f32", "split"},
+           Row{R"({"precision": "bf16-mixed", "masters": "split"})", "f32", "split"},
+           Row{R"({"precision": "bf16-mixed", "masters": "separate"})", "f32", "separate"},
+           Row{R"({"precision": "16-true", "masters": "none"})", "f16", "none"},
+           Row{R"({"compute": "bf16"})", "f32", "separate"},
+           Row{R"({"compute": "bf16", "masters": "split"})", "f32", "split"},
+           Row{R"({"params": "bf16", "masters": "none"})", "bf16", "none"},
+       }) {
+    PrecisionSpec spec = parsePrecision(row.spec);
+    EXPECT_EQ(spec.params, row.params) << row.spec;
+    EXPECT_EQ(spec.masters, row.masters) << row.spec;
+  }
+}
 
-TEST(Precision, JsonFormReadsBackToTheSameSpec) {
-  PrecisionSpec spec = parsePrecision(R"({"precision": "bf16", "rounding": "eager", "lists": "cuda"})");
-  PrecisionSpec again = resolvePrecision(precisionToJson(spec), {"again", ""}, "cpu");
-  EXPECT_EQ(again.name, spec.name);
-  EXPECT_EQ(again.lists, "cuda");
-  EXPECT_EQ(again.rounding, "eager");
-  EXPECT_TRUE(again.notes.empty());
+TEST(Precision, MastersOfO0ChangeNothingAndSaySo) {
+  PrecisionSpec spec = parsePrecision(R"({"amp_level": "O0", "master_weights": true})");
+  EXPECT_EQ(spec.params, "f32");
+  ASSERT_EQ(spec.notes.size(), 1u);
+  EXPECT_EQ(spec.notes[0], "master_weights changes nothing: the weights of 'O0' are f32");
+  EXPECT_TRUE(parsePrecision(R"({"amp_level": "O0", "master_weights": false})").notes.empty());
+}
+
+TEST(Precision, NormalisationsThatAreKept) {
+  auto keep = [](const char *spec) { return parsePrecision(spec).keep; };
+  EXPECT_EQ(keep(R"({"amp_level": "O2"})"), "batch_norm");
+  EXPECT_EQ(keep(R"({"amp_level": "O2", "keep_batchnorm_fp32": "False"})"), "");
+  EXPECT_EQ(keep(R"({"amp_level": "O2", "keep_norms_fp32": true})"), "norms");
+  EXPECT_EQ(keep(R"({"amp_level": "O2", "keep_norms_fp32": false})"), "batch_norm");
+  EXPECT_EQ(keep(R"({"amp_level": "O3", "keep_batchnorm_fp32": "True"})"), "batch_norm");
+  EXPECT_EQ(keep(R"({"amp_level": "O3", "keep_batchnorm_fp32": true, "keep_norms_fp32": true})"), "norms");
+  EXPECT_EQ(keep(R"({"compute": "f16", "keep_batchnorm_fp32": true})"), "batch_norm");
+  EXPECT_EQ(keep(R"({"amp_level": "O0", "keep_batchnorm_fp32": true})"), "");
+}
+
+TEST(Precision, PoliciesOfTypes) {
+  struct Row {
+    const char *spec, *name;
+    bool convert, scaler;
+  };
+  for (const Row &row : {
+           Row{R"({"params": "f32", "compute": "bf16", "output": "f32"})", "f32/bf16/f32", true, false},
+           Row{R"({"compute": "f16"})", "f32/f16/f32", true, true},
+           Row{R"({"compute": "f16", "output": "f16"})", "f32/f16/f16", true, true},
+           Row{R"({"params": "f16"})", "f16/f16/f32", true, false},
+           Row{R"({"params": "bf16", "compute": "bf16", "output": "bf16"})", "bf16/bf16/bf16", true, false},
+           Row{R"({"output": "bf16"})", "f32/f32/bf16", true, false},
+           Row{R"({"params": "f32"})", "f32/f32/f32", false, false},
+           Row{R"({"params": "f64"})", "f64/f64/f64", false, false},
+           Row{R"({"compute": "f64"})", "f64/f64/f64", false, false},
+       }) {
+    PrecisionSpec spec = parsePrecision(row.spec);
+    EXPECT_EQ(spec.name, row.name);
+    EXPECT_EQ(spec.params + "/" + spec.compute + "/" + spec.output, row.name);
+    EXPECT_EQ(spec.convert, row.convert) << row.spec;
+    EXPECT_EQ(spec.scaler, row.scaler) << row.spec;
+    EXPECT_FALSE(spec.casts) << row.spec;
+  }
+}
+
+TEST(Precision, ModesMaySayTheirOwnTypes) {
+  EXPECT_EQ(
+      parsePrecision(R"({"precision": "bf16-mixed", "params": "f32", "compute": "bf16", "output": "f32"})")
+          .name,
+      "bf16-mixed");
+  EXPECT_EQ(parsePrecision(R"({"precision": "16-true", "params": "f16", "output": "f16"})").name, "16-true");
+  EXPECT_EQ(parsePrecision(R"({"amp_level": "O2", "master_weights": false, "params": "f16"})").name, "O2");
+  EXPECT_EQ(parsePrecision(R"({"amp_level": "O2", "output": "f16"})").output, "f16");
+  EXPECT_EQ(parsePrecision(R"({"amp_level": "O3", "half": "bf16", "output": "bf16"})").output, "bf16");
+}
+
+TEST(Precision, ScalesThatALevelMayHave) {
+  EXPECT_TRUE(parsePrecision(R"({"amp_level": "O3", "loss_scale": "dynamic"})").scaler);
+  EXPECT_TRUE(
+      parsePrecision(R"({"amp_level": "O0", "loss_scale": "dynamic", "scaler": {"init": 8}})").scaler);
+  EXPECT_EQ(parsePrecision(R"({"amp_level": "O2", "loss_scale": "128.0"})").lossScale, 128);
+  EXPECT_FALSE(parsePrecision(R"({"amp_level": "O2", "half": "bf16", "loss_scale": 1})").scaler);
+  EXPECT_EQ(parsePrecision(R"({"precision": "bf16-true", "loss_scale": 1})").lossScale, 1);
+}
+
+TEST(Precision, OverridesAreKept) {
+  PrecisionSpec spec = parsePrecision(
+      R"({"precision": "bf16-mixed", "ops": {"softmax": "fp32"}, "layers": {"head.*": "fp32", "a?": "lower"}})");
+  EXPECT_EQ(spec.ops, (std::map<std::string, std::string>{{"softmax", "fp32"}}));
+  EXPECT_EQ(spec.layers, (std::map<std::string, std::string>{{"a?", "lower"}, {"head.*", "fp32"}}));
+  EXPECT_TRUE(parsePrecision(R"({"precision": "32-true", "ops": {}, "layers": {}})").ops.empty());
+}
+
+TEST(Precision, StochasticUpdates) {
+  for (const char *text :
+       {R"({"precision": "bf16-true", "update": "stochastic"})",
+        R"({"amp_level": "O3", "update": "stochastic"})", R"({"params": "bf16", "update": "stochastic"})"})
+    EXPECT_EQ(parsePrecision(text).update, "stochastic");
+}
+
+/// All that the compiler reads of a spec.
+auto fieldsOf(const PrecisionSpec &spec) {
+  return std::tuple(spec.name, spec.params, spec.compute, spec.output, spec.casts, spec.convert, spec.keep,
+                    spec.masters, spec.update, spec.ops, spec.layers, spec.lists, spec.rounding, spec.scaler,
+                    spec.lossScale);
 }
 
 TEST(Precision, EverySettingReadsBackFromTheJsonForm) {
-  for (const char *text :
-       {R"({"precision": "16-mixed"})", R"({"precision": "16-mixed", "loss_scale": 1})",
-        R"({"precision": "16-mixed", "loss_scale": 128})",
-        R"({"precision": "16-mixed", "scaler": {"preset": "apex", "min": 1, "interval": 3}})",
-        R"({"amp_level": "O0"})", R"({"amp_level": "O0", "loss_scale": "dynamic"})", R"({"amp_level": "O1"})",
-        R"({"amp_level": "O1", "half": "bf16"})"}) {
+  std::vector<std::string> specs = {
+      R"({"precision": "bf16", "rounding": "eager", "lists": "cuda"})",
+      R"({"precision": "16-mixed", "loss_scale": 1})",
+      R"({"precision": "16-mixed", "loss_scale": 128})",
+      R"({"precision": "16-mixed", "scaler": {"preset": "apex", "min": 1, "interval": 3}})",
+      R"({"precision": "bf16-mixed", "masters": "split"})",
+      R"({"precision": "bf16-mixed", "ops": {"softmax": "fp32"}, "layers": {"head.*": "fp32"}})",
+      R"({"precision": "bf16-true", "update": "stochastic"})",
+      R"({"amp_level": "O0", "loss_scale": "dynamic"})",
+      R"({"amp_level": "O0", "half": "bf16", "keep_batchnorm_fp32": true, "master_weights": true})",
+      R"({"amp_level": "O1", "half": "bf16", "lists": "cpu"})",
+      R"({"amp_level": "O2", "half": "bf16"})",
+      R"({"amp_level": "O2", "half": "bf16", "masters": "split", "keep_norms_fp32": true})",
+      R"({"amp_level": "O2", "keep_batchnorm_fp32": false, "master_weights": false, "loss_scale": 128})",
+      R"({"amp_level": "O2", "output": "f16"})",
+      R"({"amp_level": "O3", "master_weights": true, "keep_batchnorm_fp32": true, "loss_scale": "dynamic"})",
+      R"({"amp_level": "O3", "half": "bf16", "output": "bf16"})",
+      R"({"compute": "bf16", "masters": "split"})",
+      R"({"compute": "f16", "keep_norms_fp32": true, "loss_scale": 8})",
+      R"({"params": "f16", "output": "f16", "loss_scale": "dynamic", "keep_batchnorm_fp32": true})",
+      R"({"output": "bf16"})",
+      R"({"params": "f64"})"};
+  for (const PrecisionRow &row : precisionTable())
+    specs.push_back(row.name);
+  for (const std::string &text : specs) {
     PrecisionSpec spec = parsePrecision(text);
     nlohmann::json form = precisionToJson(spec);
     PrecisionSpec again = resolvePrecision(form, {"again", ""}, "cpu");
     EXPECT_EQ(precisionToJson(again), form);
-    EXPECT_EQ(again.compute, spec.compute) << form;
-    EXPECT_EQ(again.scaler, spec.scaler) << form;
-    EXPECT_EQ(again.lossScale, spec.lossScale) << form;
+    EXPECT_EQ(fieldsOf(again), fieldsOf(spec)) << text << " as " << form;
+    EXPECT_TRUE(again.notes.empty()) << form;
   }
 }
 

@@ -197,5 +197,7 @@ def write_broken_libraries(folder):
 def write_specs(put):
     put("contradiction.json", '{"optimizer": {"kind": "sgd", "nesterov": true}}')
     put("recipe-key.json", '{"optimizer": {"momentun": 0.9}}')
+    put("unknown.json", '{"precision": "bf17"}')
+    put("types.json", '{"precision": {"params": "f16", "compute": "f32"}}')
     put("scaler.json", '{"precision": "bf16-mixed", "scaler": {"init": 1024}}')
     put("schedule.json", '{"schedule": {"kind": "cosine"}}')

@@ -15,7 +15,7 @@ static int64_t bytesOf(const std::string &type) {
     return 8;
   if (type == "f32" || type == "i32")
     return 4;
-  if (type == "bf16" || type == "f16")
+  if (type == "bf16" || type == "f16" || type == "i16")
     return 2;
   if (type == "i8" || type == "i1")
     return 1;
@@ -53,6 +53,8 @@ double Buffer::get(int64_t i) const {
     return double(loadAs<int64_t>(data(), i));
   if (element == "i32")
     return loadAs<int32_t>(data(), i);
+  if (element == "i16")
+    return loadAs<int16_t>(data(), i);
   if (elementBytes == 1)
     return loadAs<int8_t>(data(), i);
   llvm::APFloat value(semanticsOf(element), llvm::APInt(16, loadAs<uint16_t>(data(), i)));
@@ -68,6 +70,8 @@ void Buffer::set(int64_t i, double value) {
     return storeAs(data(), i, int64_t(value));
   if (element == "i32")
     return storeAs(data(), i, int32_t(value));
+  if (element == "i16")
+    return storeAs(data(), i, int16_t(value));
   if (elementBytes == 1)
     return storeAs(data(), i, int8_t(value));
   llvm::APFloat rounded(value);

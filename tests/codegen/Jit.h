@@ -22,7 +22,7 @@ namespace halfstep::test {
 /// An operand in memory: elements of an MLIR type, aligned to 64 bytes, between guard zones.
 class Buffer {
 public:
-  /// `type`: f64, f32, bf16, f16, i64, i32, i8 or i1. Elements start as all bits set: NaN or -1.
+  /// `type`: f64, f32, bf16, f16, i64, i32, i16, i8 or i1. Elements start as all bits set: NaN or -1.
   Buffer(const std::string &type, int64_t count);
 
   int64_t size() const { return count; }

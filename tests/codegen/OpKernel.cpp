@@ -27,25 +27,38 @@ static std::string list(size_t count, const std::function<std::string(size_t)> &
   return text;
 }
 
-std::string OpKernel::module() const {
-  auto operandType = [&](size_t i) { return "tensor<" + operands[i] + ">"; };
-  auto resultType = [&](size_t i) { return "tensor<" + results[i] + ">"; };
-  std::string operandTypes = list(operands.size(), operandType);
-  std::string resultTypes = list(results.size(), resultType);
+static std::string types(const std::vector<std::string> &shapes) {
+  return list(shapes.size(), [&](size_t i) { return "tensor<" + shapes[i] + ">"; });
+}
+
+/// A function with one kernel; its region, whose arguments are %b0 and so on, holds `body`.
+static std::string kernelFunction(const std::string &kind, const std::vector<std::string> &operands,
+                                  const std::vector<std::string> &results, const std::string &body,
+                                  const std::string &yields) {
   auto named = [&](const char *prefix) {
     return list(operands.size(),
-                [&](size_t i) { return prefix + std::to_string(i) + ": " + operandType(i); });
+                [&](size_t i) { return prefix + std::to_string(i) + ": tensor<" + operands[i] + ">"; });
   };
-  auto uses = [&](const char *prefix) {
-    return list(operands.size(), [&](size_t i) { return prefix + std::to_string(i); });
-  };
-  std::string signature = "(" + operandTypes + ") -> (" + resultTypes + ")";
-  std::string count = std::to_string(results.size());
-  return "func.func @f(" + named("%a") + ") {\n  %k:" + count + " = train.kernel \"" + kind + "\" (" +
-         uses("%a") + ") : " + signature + " {\n  ^bb0(" + named("%b") + "):\n    %r:" + count + " = " + op +
-         " " + uses("%b") + " {" + attributes + "} : " + signature + "\n    train.yield " +
-         list(results.size(), [](size_t i) { return "%r#" + std::to_string(i); }) + " : " + resultTypes +
-         "\n  }\n  return\n}\n";
+  return "func.func @f(" + named("%a") + ") {\n  %k:" + std::to_string(results.size()) +
+         " = train.kernel \"" + kind + "\" (" +
+         list(operands.size(), [](size_t i) { return "%a" + std::to_string(i); }) + ") : (" +
+         types(operands) + ") -> (" + types(results) + ") {\n  ^bb0(" + named("%b") + "):\n" + body +
+         "\n    train.yield " + yields + " : " + types(results) + "\n  }\n  return\n}\n";
+}
+
+std::string OpKernel::module() const {
+  std::string body = "    %r:" + std::to_string(results.size()) + " = " + op + " " +
+                     list(operands.size(), [](size_t i) { return "%b" + std::to_string(i); }) + " {" +
+                     attributes + "} : (" + types(operands) + ") -> (" + types(results) + ")";
+  return kernelFunction(kind, operands, results, body,
+                        list(results.size(), [](size_t i) { return "%r#" + std::to_string(i); }));
+}
+
+std::string RegionKernel::module() const {
+  return "module attributes {amp.policy = #amp.policy<name = \"bf16-mixed\", params = f32, compute = bf16, "
+         "casts = true, lists = \"cpu\", rounding = \"" +
+         rounding + "\", scaler = false, scale = 1.0 : f64>} {\n" +
+         kernelFunction(kind, operands, results, body, yields) + "}\n";
 }
 
 static void runAllWays(const JitKernel &code, const std::function<void(Buffers &)> &fill,

@@ -16,6 +16,17 @@ struct OpKernel {
   std::string module() const;
 };
 
+/// Several ops in a train.kernel, as text: the region's arguments are %b0, %b1, ...
+struct RegionKernel {
+  std::string kind;
+  std::vector<std::string> operands, results;
+  std::string body, yields;
+  /// Of the module's policy: fused or eager.
+  std::string rounding = "fused";
+
+  std::string module() const;
+};
+
 /// "2x3x" and the element type.
 std::string tensorText(llvm::ArrayRef<int64_t> shape, const std::string &element);
 int64_t elementsOf(llvm::ArrayRef<int64_t> shape);

@@ -2,11 +2,15 @@
 
 import array
 import ctypes
+import math
+import struct
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 OK = 0
 ISA_X86_64_V3 = 1
-DTYPES = {0: "f", 1: "d", 4: "q", 5: "i", 6: "B"}  # hs_dtype to the codes of Python's array
+F16, BF16 = 2, 3
+DTYPES = {0: "f", 1: "d", F16: "H", BF16: "H", 4: "q", 5: "i", 6: "B"}  # hs_dtype to codes of Python's array; H: bits
+ON_NONFINITE_SKIP, ON_NONFINITE_IGNORE = 2, 3
 
 RANGE_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32)
 PARALLEL_FOR = ctypes.CFUNCTYPE(None, c_void_p, RANGE_FN, c_void_p, c_int64, c_int64)
@@ -28,6 +32,10 @@ class ParamInfo(ctypes.Structure):
                 ("shape", POINTER(c_int64)), ("count", c_int64), ("kind", c_int32)]
 
 
+class ScalerState(ctypes.Structure):
+    _fields_ = [("scale", c_float), ("growth_tracker", c_int32)]
+
+
 class StatusError(Exception):
     """A call that did not return HS_OK."""
 
@@ -45,6 +53,30 @@ def pointers(tensors):
     return (c_void_p * max(1, len(tensors)))(*map(address, tensors))
 
 
+def round_to(dtype, values):
+    """The floats `values` in an array of the type, rounded to nearest, ties to even; 16-bit floats as their bits."""
+    if dtype == F16:
+        return array.array("H", map(f16_bits, values))
+    if dtype == BF16:
+        bits = array.array("I", array.array("f", values).tobytes())
+        return array.array("H", [0x7FC0 if b & 0x7FFFFFFF > 0x7F800000 else (b + 0x7FFF + (b >> 16 & 1)) >> 16
+                                 for b in bits])
+    return array.array(DTYPES[dtype], values)
+
+
+def f16_bits(value):
+    if abs(value) >= 65520:  # rounds to infinity, which struct refuses
+        value = math.copysign(math.inf, value)
+    return struct.unpack("<H", struct.pack("<e", value))[0]
+
+
+def widen(dtype, bits):
+    """The f32 values of 16-bit floats."""
+    if dtype == F16:
+        return array.array("f", struct.unpack("<%de" % len(bits), bits.tobytes()))
+    return array.array("f", array.array("I", [b << 16 for b in bits]).tobytes())
+
+
 class Instance:
     """One instance of the library `path`, whose prefix is `name`. Tensors are array.array objects."""
 
@@ -58,6 +90,7 @@ class Instance:
         status = self._function("create")(byref(self.config), byref(self.handle))
         if status != OK:
             raise StatusError(status, self.error.value.decode())
+        self.types = {}  # hs_dtype of each parameter
         self.parameters = self._parameters()
 
     def __enter__(self):
@@ -83,6 +116,7 @@ class Instance:
         for index in range(count.value):
             info = ParamInfo(struct_size=ctypes.sizeof(ParamInfo))
             self._call("param_info", c_int32(index), byref(info))
+            self.types[info.name.decode()] = info.dtype
             found[info.name.decode()] = (index, DTYPES[info.dtype], info.count)
         return found
 
@@ -96,6 +130,18 @@ class Instance:
         index, code, count = self.parameters[name]
         assert (values.typecode, len(values)) == (code, count), name
         self._call("param_set", c_int32(index), c_void_p(address(values)), c_size_t(count * values.itemsize))
+
+    def set_rounded(self, name, values):
+        self.set(name, round_to(self.types[name], values))
+
+    def set_scaler(self, scale, tracker=0):
+        self._call("scaler_set", byref(ScalerState(scale, tracker)))
+
+    def scaler(self):
+        """(scale, clean steps since it moved)."""
+        state = ScalerState()
+        self._call("scaler_get", byref(state))
+        return state.scale, state.growth_tracker
 
     def set_lr(self, lr):
         self._call("set_lr", c_float(lr))

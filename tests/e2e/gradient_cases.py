@@ -256,6 +256,40 @@ def concat():
     return build, CUTS
 
 
+# shape of the ids, rows and columns of the table
+TABLES = [(1, 1, 1), (1, 5, 1), (4, 1, 3), (5, 3, 1), (5, 3, 4), (7, 16, 2), (9, 4, 17), (16, 2, 8), (33, 10, 2),
+          (2, 70, 3), (3, 100, 1), (12, 12, 5), (1, 20, 16), (6, 6, 6), (64, 3, 1), (10, 9, 8), (8, 33, 2), (2, 2, 33),
+          (17, 17, 1), (20, 1, 1)]
+
+
+def embedding():
+    def build(model, count, rows, columns):
+        return model.op("nn.embedding", [model.trained([rows, columns]), model.ids(count, rows)], [[count, columns]])
+    return build, TABLES
+
+
+# batch, heads, queries, keys, columns of a head, flags: causal, query key and value in one tensor
+ATTENTIONS = [(1, 1, 1, 1, 1, "p"), (1, 1, 1, 1, 4, "cp"), (1, 1, 2, 2, 1, "cp"), (2, 1, 3, 3, 2, "p"),
+              (1, 2, 3, 3, 2, "cp"), (2, 2, 4, 4, 3, "cp"), (1, 3, 5, 5, 4, "p"), (1, 1, 9, 9, 8, "cp"),
+              (1, 1, 17, 17, 2, "cp"), (1, 1, 16, 16, 3, "p"), (1, 2, 8, 8, 9, "cp"), (1, 1, 1, 5, 3, ""),
+              (1, 1, 5, 1, 3, ""), (2, 1, 3, 4, 2, ""), (1, 2, 4, 3, 2, ""), (1, 1, 3, 7, 5, "c"), (1, 1, 7, 3, 2, "c"),
+              (2, 2, 3, 3, 3, "c"), (1, 4, 2, 2, 1, ""), (1, 1, 15, 20, 2, ""), (1, 1, 20, 15, 2, "c")]
+
+
+def attention():
+    def build(model, batch, heads, queries, keys, depth, flags):
+        columns = heads * depth
+        if "p" in flags:
+            operands = [model.trained([batch, queries, 3 * columns])]
+        else:
+            operands = [model.trained([batch, rows, columns]) for rows in (queries, keys, keys)]
+        result = model.op("nn.attention", operands, [[batch, queries, columns], [batch, heads, queries]],
+                          attributes(heads=heads, causal="c" in flags, scale=0.7))[0]
+        model.cases[-1].terms = max(model.cases[-1].terms, keys * depth)
+        return [result]
+    return build, ATTENTIONS
+
+
 # One model each: a name, and the ops in it.
 GROUPS = {
     "relu-tanh-sigmoid": [unary("nn.relu"), unary("nn.tanh"), unary("nn.sigmoid")],
@@ -273,4 +307,6 @@ GROUPS = {
     "reductions": [reduction("nn.reduce_sum"), reduction("nn.reduce_mean")],
     "reshape-transpose": [reshape(), transpose()],
     "split-concat": [split(), concat()],
+    "embedding": [embedding()],
+    "attention": [attention()],
 }

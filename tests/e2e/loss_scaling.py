@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # the sources stay as they are
 from generated import Instance, StatusError  # noqa: E402
-from tool import REFERENCES, Tool, logged_loss, read_log, read_safetensors, write_safetensors  # noqa: E402
+from tool import REFERENCES, Tool, logged_loss, read_log, read_safetensors, read_state, write_safetensors  # noqa: E402
 
 MLP = REFERENCES / "mlp"
 DATA = MLP / "data.safetensors"  # 128 samples of 64 numbers, ten classes: four batches of 32
@@ -52,14 +52,20 @@ def expected_scales(log, init, growth, backoff, interval, most=math.inf):
     return scales
 
 
-def read_state(path):
-    """Every tensor of a checkpoint as bytes, in whatever type."""
-    content = Path(path).read_bytes()
-    length = struct.unpack_from("<Q", content)[0]
-    header = json.loads(content[8:8 + length])
-    header.pop("__metadata__")
-    return {name: content[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
-            for name, entry in header.items()}
+def expected_with_hysteresis(log, init, interval, hysteresis, refill, least):
+    """The scale of each step by DeepSpeed's and Megatron's rule (`refill` growth), or that of Apex's hysteresis."""
+    scale, clean, left, scales = init, 0, hysteresis, []
+    for line in log:
+        scales.append(scale)
+        if line["skipped"]:
+            clean, left = 0, left - 1
+            scale = max(scale / 2, least) if left <= 0 else scale
+        else:
+            clean += 1
+            left = hysteresis if refill == "clean" else left
+        if clean == interval:
+            scale, clean, left = 2 * scale, 0, hysteresis
+    return scales
 
 
 def first_batch():
@@ -139,6 +145,20 @@ class LossScaling(unittest.TestCase):
             self.assertEqual(line["updates"], updates)
             self.assertEqual(line["grad_norm"] is None, line["skipped"])
 
+    def test_presets_with_hysteresis(self):
+        cases = [({"preset": "deepspeed", "init": 2.0**30, "interval": 4}, 4, 2, "growth", 1),
+                 ({"preset": "megatron", "interval": 3, "hysteresis": 3}, 3, 3, "growth", 1),
+                 ({"preset": "apex", "init": 2.0**24, "max": 2.0**40, "interval": 2, "hysteresis": 2}, 2, 2, "clean", 0)]
+        for settings, interval, hysteresis, refill, least in cases:
+            with self.subTest(settings["preset"]):
+                library = self.compile(spec(**settings), settings["preset"])
+                log = TOOL.train(library, "--data", DATA, "--steps", "100", log=self.path(".log"))
+                scales = [line["scale"] for line in log]
+                init = settings.get("init", 2.0**32)
+                self.assertEqual(scales, expected_with_hysteresis(log, init, interval, hysteresis, refill, least))
+                held = [a["skipped"] and a["scale"] == b["scale"] for a, b in zip(log, log[1:])]
+                self.assertTrue(any(held) and len(set(scales)) > 5, scales)
+
     def test_growth_ends_at_the_maximum(self):
         settings = {"init": 2, "growth": 2, "backoff": 0.5, "interval": 2}
         library = self.compile(spec("O1", max=24, **settings))
@@ -197,6 +217,14 @@ class LossScaling(unittest.TestCase):
         files = [self.path("." + run) / "step-11.safetensors" for run in "ab"]
         self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
 
+    def test_resuming_within_a_hysteresis(self):
+        library = self.compile(spec(preset="megatron", hysteresis=3))
+        whole = self.train_to(library, "12", "a")
+        self.assertEqual([line["scale"] for line in whole[:4]], [2.0**32] * 3 + [2.0**31])
+        self.train_to(library, "2", "b", "--checkpoint", self.path(".b"))
+        parts = self.train_to(library, "12", "b", "--resume", self.path(".b"))
+        self.assertEqual([line["scale"] for line in parts], [line["scale"] for line in whole])
+
     def train_to(self, library, steps, log, *flags):
         return TOOL.train(library, "--data", DATA, "--steps", steps, *flags, log=self.path(log + ".log"))
 
@@ -219,7 +247,8 @@ class LossScaling(unittest.TestCase):
     def test_the_trainer_gives_up_at_the_least_scale(self):
         data = self.bad_data()
         cases = [(spec(init=4, min=1), 3, "from 1 to 0.5"), (spec(init=4, min=1, preset="apex"), 3, "from 1 to 0.5"),
-                 (spec(init=2.0**-22), 3, "5.96046e-08")]
+                 (spec(init=2.0**-22), 3, "5.96046e-08"),
+                 (spec(init=4, preset="deepspeed"), 4, "from 1 to 0.5")]
         for number, (precision, steps, part) in enumerate(cases):
             log = self.path(".%d.log" % number)
             said = self.give_up(self.compile(precision, str(number)), data, "--log", log)

@@ -23,7 +23,9 @@ def check(tool, path, work):
     stem = path.name.split(".")[0]
     expected = json.loads((path.parent / (stem + ".expected.json")).read_text())
     data = read_safetensors(path.parent / (stem + ".data.safetensors"))
-    x, y = array.array("d", data["x"][1]), data["y"][1]
+    x, y = data["x"][1], data["y"][1]
+    if x.typecode != "q":
+        x = array.array("d", x)
     library = tool.compile(path, work / path.name, *expected["arguments"], "--precision", "64-true")
     with Instance(library / "libmodel.so", "model") as model:
         losses = {"eval": model.eval_step([x], [y]), "train": model.train_step([x], [y]).loss}

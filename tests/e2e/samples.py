@@ -5,6 +5,7 @@ usage: samples.py HALFSTEP [unittest's arguments]
 """
 
 import os
+import re
 import sys
 import tempfile
 import unittest
@@ -38,6 +39,18 @@ class Samples(unittest.TestCase):
     def test_digits_cnn(self):
         for precision in MODES:
             self.assertGreaterEqual(self.script("samples/digits/demo.sh", precision), ENOUGH, precision)
+
+    def test_demo_shows_skipped_steps_and_ends_with_the_accuracy(self):
+        text = run([DIGITS / "demo.sh"], environment={"HALFSTEP": TOOL.path, "OUT": str(self.work)})
+        steps = re.findall(r"^step (\d+)  updates (\d+)  loss [\d.]+  scale ([\d.]+)  skipped (\w+)$", text, re.M)
+        skips = [step for step in steps if step[3] == "true"]
+        self.assertGreaterEqual(len(skips), 1)
+        self.assertEqual(skips, steps[:len(skips)])  # then the scale fits
+        self.assertEqual([float(step[2]) for step in steps[:len(skips) + 1]],
+                         [2.0**(24 - i) for i in range(len(skips) + 1)])
+        self.assertEqual([int(step[1]) for step in steps], [max(0, i + 1 - len(skips)) for i in range(len(steps))])
+        self.assertEqual(text.count("held-out accuracy: "), 2)
+        self.assertGreaterEqual(accuracy_of(text), ENOUGH)
 
     def test_digits_mlp(self):
         for precision in MODES:

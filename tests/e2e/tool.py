@@ -87,6 +87,16 @@ def read_safetensors(path):
     return found
 
 
+def read_state(path):
+    """Every tensor of a checkpoint as bytes, in whatever type."""
+    content = Path(path).read_bytes()
+    length = struct.unpack_from("<Q", content)[0]
+    header = json.loads(content[8:8 + length])
+    header.pop("__metadata__")
+    return {name: content[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
+            for name, entry in header.items()}
+
+
 def write_safetensors(path, tensors):
     """`tensors`: {name: (shape, array.array)}."""
     names = {code: dtype for dtype, code in CODES.items()}

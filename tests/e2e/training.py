@@ -14,8 +14,8 @@ import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # the sources stay as they are
-from generated import PARALLEL_FOR, Instance  # noqa: E402
-from tool import (REFERENCES, Tool, logged_loss, read_log, read_safetensors, take_samples,  # noqa: E402
+from generated import PARALLEL_FOR, Instance, StatusError  # noqa: E402
+from tool import (REFERENCES, Failure, Tool, logged_loss, read_log, read_safetensors, take_samples,  # noqa: E402
                   write_safetensors)
 
 MLP = REFERENCES / "mlp"
@@ -198,6 +198,28 @@ class Training(unittest.TestCase):
         data = read_safetensors(DATA)
         write_safetensors(self.path(".safetensors"), {"x": data["x"], "y": ([128, 10], array.array("f", [0.5] * 1280))})
         TOOL.train(library, "--data", self.path(".safetensors"), "--steps", "50", expect=5)
+
+    def test_ids_outside_the_table_are_refused(self):
+        """An id would be an address: neither a file nor a pointer may bring one that the table does not have."""
+        model = self.path(".json")
+        layers = [{"op": "embedding", "name": "wte", "rows": 7, "out": 8},
+                  {"op": "linear", "name": "head", "out": 5}]
+        model.write_text(json.dumps({"halfstep": 1, "inputs": {"x": {"dtype": "i64", "shape": ["N", 3]}},
+                                     "layers": layers}))
+        library = TOOL.compile(model, self.path(), "--loss", "cross_entropy", "--batch", "2", *GENERATED)
+        y = array.array("q", [4] * 6)
+        with Instance(library / "libmodel.so", "model") as instance:
+            before = instance.get("wte.weight")
+            for wrong in (7, -1, 2**62):
+                ids = array.array("q", [0, 6, 1, wrong, 2, 3])
+                with self.assertRaisesRegex(StatusError, "id %d in sample 1 of 'x' is outside .0, 7" % wrong):
+                    instance.train_step([ids], [y])
+                write_safetensors(self.path(".safetensors"), {"x": ([2, 3], ids), "y": ([2, 3], y)})
+                with self.assertRaisesRegex(Failure, "id .* in sample 1 is outside .0, 7"):
+                    TOOL.train(library, "--data", self.path(".safetensors"), "--steps", "1")
+            self.assertEqual(instance.get("wte.weight"), before)
+            instance.train_step([array.array("q", [0, 6, 1, 5, 2, 3])], [y])
+            self.assertNotEqual(instance.get("wte.weight"), before)
 
     def test_bench_reports_every_number(self):
         report = json.loads(TOOL("bench", self.mlp, "--steps", "20", "--json"))

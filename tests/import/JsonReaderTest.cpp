@@ -163,6 +163,69 @@ TEST(JsonReader, WrongGraphsAreRefused) {
   });
 }
 
+/// A chain over ids [N, 6].
+Graph idChain(const std::string &layers) {
+  return readJsonModel(
+      R"({"halfstep": 1, "inputs": {"x": {"dtype": "i64", "shape": ["N", 6]}}, "layers": [)" + layers + "]}",
+      "m.json", 4);
+}
+
+TEST(JsonReader, EmbeddingLooksUpIds) {
+  Graph graph = idChain(R"({"op": "embedding", "name": "wte", "rows": 10, "out": 4}, {"op": "relu"})");
+  EXPECT_EQ(shapeText(graph, "wte"), "[N, 6, 4]");
+  const Parameter &table = graph.parameters.at(0);
+  EXPECT_EQ(table.name, "wte.weight");
+  EXPECT_EQ(toString(table.shape), "[10, 4]");
+  EXPECT_EQ(table.init.kind, Init::Kind::Normal);
+  EXPECT_EQ(table.init.b, 1);
+}
+
+TEST(JsonReader, TableMayBeTheWeightOfALinear) {
+  Graph graph = idChain(R"({"op": "embedding", "name": "wte", "rows": 10, "out": 4},
+      {"op": "linear", "name": "head", "out": 10, "bias": false, "params": {"weight": "wte.weight"}})");
+  EXPECT_EQ(graph.parameters.size(), 1u);
+  EXPECT_EQ(graph.nodes[1].inputs[1], "wte.weight");
+}
+
+TEST(JsonReader, IdsAreForEmbeddingsOnly) {
+  expectDiagnostic(ExitCode::BadInput, {"m.json:1:", "'x' holds ids (i64), which only 'embedding' reads"},
+                   [] { idChain(R"({"op": "relu"})"); });
+  expectDiagnostic(ExitCode::BadInput, {"'x' are the ids of an embedding, expected an input of i64"},
+                   [] { chain(R"(["N", 4])", R"({"op": "embedding", "rows": 4, "out": 4})"); });
+}
+
+TEST(JsonReader, AttentionOfOneInputOrThree) {
+  Graph packed = chain(R"(["N", 5, 24])", R"({"op": "attention", "name": "a", "heads": 2, "causal": true})");
+  EXPECT_EQ(shapeText(packed, "a"), "[N, 5, 8]");
+  EXPECT_DOUBLE_EQ(packed.nodes[0].number("scale"), 0.5); // 1 / sqrt(4)
+  EXPECT_TRUE(packed.nodes[0].flag("causal"));
+  Graph three = nodes(R"(["N", 5, 8])",
+                      R"({"op": "attention", "name": "a", "inputs": ["x", "x", "x"], "outputs": ["y"],
+                          "attrs": {"heads": 8, "scale": 2}})",
+                      R"(["y"])");
+  EXPECT_EQ(shapeText(three, "y"), "[N, 5, 8]");
+  EXPECT_EQ(three.nodes[0].number("scale"), 2);
+  EXPECT_FALSE(three.nodes[0].flag("causal"));
+}
+
+TEST(JsonReader, WrongAttentionIsRefused) {
+  const WrongChain cases[] = {
+      {R"(["N", 5, 24])", R"({"op": "attention"})", "the attribute 'heads' is missing"},
+      {R"(["N", 5, 24])", R"({"op": "attention", "heads": 5})",
+       "does not hold query, key and value of 5 equal heads"},
+      {R"(["N", 24])", R"({"op": "attention", "heads": 2})", "rank 3, got shape [N, 24]"},
+      {R"(["N", 5, 24])", R"({"op": "attention", "heads": 2, "mask": 1})", "unknown key 'mask'"}};
+  for (const WrongChain &wrong : cases)
+    expectDiagnostic(ExitCode::BadInput, {"m.json:", wrong.message},
+                     [&] { chain(wrong.shape, wrong.layers); });
+  expectDiagnostic(ExitCode::BadInput, {"takes query, key and value, or one input", "got 2"}, [] {
+    nodes(
+        R"(["N", 5, 8])",
+        R"({"op": "attention", "name": "a", "inputs": ["x", "x"], "outputs": ["y"], "attrs": {"heads": 1}})",
+        R"(["y"])");
+  });
+}
+
 TEST(JsonReader, VersionIsChecked) {
   expectDiagnostic(ExitCode::BadInput, {"expected version 1"},
                    [] { readJsonModel("{\"halfstep\": 2}", "m.json", 1); });

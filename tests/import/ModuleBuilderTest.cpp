@@ -16,11 +16,11 @@ protected:
 
   void SetUp() override { recipe.loss.kind = "cross_entropy"; }
 
-  std::string build(const std::string &shape, const std::string &layers, bool locations = false) {
-    Graph graph = readJsonModel(
-        "{\"halfstep\": 1, \"name\": \"m\", \"inputs\": {\"x\": {\"dtype\": \"f32\", \"shape\": " + shape +
-            "}},\n\"layers\": [" + layers + "]}",
-        "folder/m.json", 4);
+  std::string build(const std::string &shape, const std::string &layers, bool locations = false,
+                    const std::string &dtype = "f32") {
+    Graph graph = readJsonModel("{\"halfstep\": 1, \"name\": \"m\", \"inputs\": {\"x\": {\"dtype\": \"" +
+                                    dtype + "\", \"shape\": " + shape + "}},\n\"layers\": [" + layers + "]}",
+                                "folder/m.json", 4);
     mlir::OwningOpRef<mlir::ModuleOp> module = buildModule(context, graph, recipe, 4);
     EXPECT_TRUE(mlir::succeeded(mlir::verify(*module)));
     std::string text;
@@ -55,6 +55,15 @@ TEST_F(ModuleBuilder, HasParametersAndThreeFunctions) {
        "@forward(%arg0: tensor<4x8xf32> {train.name = \"x\"}) -> (tensor<4x3xf32> {train.name = \"fc\"})"});
 }
 
+TEST_F(ModuleBuilder, IdsAreBelowTheRowsOfTheirTable) {
+  std::string text = build(R"(["N", 8])", R"({"op": "embedding", "name": "wte", "rows": 30, "out": 6},
+                           {"op": "attention", "name": "a", "heads": 2})",
+                           /*locations=*/false, "i64");
+  expectParts(text, {"@train_step(%arg0: tensor<4x8xi64> {train.classes = 30 : i64, train.name = \"x\"}",
+                     "nn.embedding %0, %arg0 : (tensor<30x6xf32>, tensor<4x8xi64>) -> tensor<4x8x6xf32>",
+                     "nn.attention %1 {heads = 2 : i64, scale = 1.000000e+00 : f64}"});
+}
+
 TEST_F(ModuleBuilder, NodesHaveNameFileLineAndColumn) {
   expectParts(build(R"(["N", 8])", R"({"op": "linear", "name": "fc", "out": 3})", /*locations=*/true),
               {"loc(\"m.json\":2:12)", "loc(\"fc\"("});
@@ -85,6 +94,35 @@ TEST_F(ModuleBuilder, DoublePrecisionIsEverywhere) {
   expectParts(text, {"@train_step(%arg0: tensor<4x3xf64>", "-> (tensor<f64>",
                      "value = dense<2.000000e+00> : tensor<f64>"});
   EXPECT_EQ(text.find("tensor<4x3xf32>"), std::string::npos);
+}
+
+TEST_F(ModuleBuilder, LowPrecisionIsLeftToTheCasts) {
+  recipe.precision.params = recipe.precision.compute = recipe.precision.output = "bf16";
+  recipe.precision.convert = true;
+  recipe.precision.masters = "none";
+  recipe.loss.kind = "mse";
+  std::string text = build(R"(["N", 3])", R"({"op": "linear", "name": "fc", "out": 2})");
+  expectParts(text, {"params = bf16, compute = bf16", "output = bf16, convert = true, masters = \"none\">",
+                     "train.param @fc.weight : tensor<2x3xf32>", "@train_step(%arg0: tensor<4x3xf32>"});
+}
+
+TEST_F(ModuleBuilder, PolicyHoldsWhatIsNotTheDefault) {
+  recipe.precision.keep = "norms";
+  recipe.precision.masters = "split";
+  recipe.precision.update = "stochastic";
+  recipe.precision.ops = {{"softmax", "fp32"}};
+  recipe.precision.layers = {{"head.*", "fp32"}, {"a", "lower"}};
+  expectParts(build(R"(["N", 8])", R"({"op": "linear", "out": 3})"),
+              {"scale = 1.000000e+00 : f64, keep = \"norms\", masters = \"split\", update = \"stochastic\", "
+               "ops = {softmax = \"fp32\"}, layers = {a = \"lower\", \"head.*\" = \"fp32\"}>"});
+}
+
+TEST_F(ModuleBuilder, OutputsAreMarkedBeforeTheLoss) {
+  recipe.loss.kind = "mse";
+  expectParts(build(R"(["N", 3])", R"({"op": "relu", "name": "r"})"),
+              {"@train_step", "%0 = nn.relu", "%1 = amp.output %0 : tensor<4x3xf32>",
+               "nn.squared_error %1, %arg1", "@eval_step", "%1 = amp.output %0", "nn.squared_error %1, %arg1",
+               ", %1 : tensor<f32>, tensor<4x3xf32>", "@forward", "%1 = amp.output %0", "return %1"});
 }
 
 TEST_F(ModuleBuilder, ClassAxisIsMovedLast) {

@@ -135,6 +135,16 @@ TEST(OnnxReader, ScalarsAreNumbers) {
   EXPECT_TRUE(graph.parameters.empty());
 }
 
+/// A number broadcasts to nothing; there is no element of the empty side to take.
+TEST(OnnxReader, ArithmeticOfAnEmptyTensorIsNotFolded) {
+  OnnxModel model({0, 3});
+  model.integers("none", {});
+  OnnxModel::set(model.node("Constant", {}, {"one"}), "value_int", int64_t(1));
+  model.node("Mul", {"none", "one"}, {"shape"});
+  model.node("Reshape", {"x", "shape"}, {"y"});
+  expectDiagnostic(ExitCode::BadInput, {"'none' is used as a floating value"}, [&] { read(model.finish()); });
+}
+
 TEST(OnnxReader, ShapeArithmeticOfASymbolicBatchFolds) {
   OnnxModel model({0, 6, 4});
   model.integers("zero", {0});

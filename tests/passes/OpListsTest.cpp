@@ -81,4 +81,20 @@ TEST(OpLists, OtherKeysAndLists) {
   EXPECT_FALSE(lookupPrecisionClass("tpu", "matmul"));
 }
 
+TEST(OpLists, ClassesHaveOneNameEach) {
+  for (PrecisionClass each : {Lower, Fp32, Fp32Out, Promote, Banned, Untouched})
+    EXPECT_EQ(parsePrecisionClass(classNameOf(each)), each);
+  EXPECT_EQ(classNameOf(Fp32Out), "fp32_out");
+  EXPECT_FALSE(parsePrecisionClass("fp8"));
+}
+
+TEST(OpLists, NormalisationsThatAPolicyKeeps) {
+  EXPECT_TRUE(isKept("batch_norm", "batch_norm"));
+  EXPECT_FALSE(isKept("batch_norm", "layer_norm"));
+  EXPECT_TRUE(isKept("norms", "batch_norm"));
+  EXPECT_TRUE(isKept("norms", "layer_norm"));
+  EXPECT_FALSE(isKept("norms", "softmax"));
+  EXPECT_FALSE(isKept("", "batch_norm"));
+}
+
 } // namespace

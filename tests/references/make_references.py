@@ -29,6 +29,7 @@ from torch_model import JsonModel
 SMALL = 128
 NOISE = 1e-12  # float64 gradients below this are rounding errors of an exact 0
 HERE = Path(__file__).parent
+IDS = 32  # in models of ids
 LOSS_SCALE = 1024  # of the f16 run: no gradient of the cases overflows
 torch.set_num_threads(1)  # the order of sums, and so the last bits, depends on it
 
@@ -36,7 +37,10 @@ torch.set_num_threads(1)  # the order of sums, and so the last bits, depends on 
 def data_of(case, seed):
     g = torch.Generator().manual_seed(seed)
     samples = BATCHES * case.batch
-    shape = next(iter(case.model["inputs"].values()))["shape"][1:]
+    entry = next(iter(case.model["inputs"].values()))
+    shape = entry["shape"][1:]
+    if entry["dtype"] == "i64":  # below the rows of every table, as the targets are below the classes
+        return (torch.randint(0, IDS, (samples, *part), generator=g) for part in (shape, case.target))
     x = torch.randint(-8, 9, (samples, *shape), generator=g) / 8  # seventeen values in [-1, 1]
     if case.loss["kind"] == "mse":
         return x, torch.randint(-8, 9, (samples, *case.target), generator=g) / 8
@@ -97,7 +101,7 @@ def train(case, initial, x, y, dtype, autocast=None, observe=False):
     model.to_type(dtype).train()
     observer = Observer(model) if observe else None
     optimizer = optimizer_of(case, model.trained)
-    x, y = x.to(dtype), y.to(dtype) if y.is_floating_point() else y
+    x, y = (part.to(dtype) if part.is_floating_point() else part for part in (x, y))
     losses = []
     for step in range(STEPS):
         first = step % BATCHES * case.batch

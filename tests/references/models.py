@@ -102,6 +102,30 @@ def transformer(tokens=8, features=16, width=32, heads=2, blocks=2, classes=10):
     return {"halfstep": 1, "name": "transformer", "inputs": inputs(tokens, features), "nodes": g.nodes, "outputs": [y]}
 
 
+def gpt(vocab=32, tokens=16, width=32, heads=2):
+    """Ids, positions, attention in both forms, and a head that shares the table of the embedding."""
+    g = Graph()
+    normal = {"weight": {"kind": "normal", "std": 0.125}}
+    g("embedding", "wte", "x", rows=vocab, out=width, init=normal)
+    g("parameter", "wpe", shape=[tokens, width], init=normal)
+    x = g("add", "placed", "wte", "wpe")
+    for b, causal in enumerate((True, False)):
+        p = f"block{b}."
+        y = g("layer_norm", p + "ln1", x)
+        if causal:
+            # The softmax cancels a bias of the keys: its gradient would be rounding noise.
+            parts = [g("linear", p + "qkv", y, out=3 * width, bias=False)]
+        else:
+            parts = [g("linear", p + part, y, out=width) for part in "qkv"]
+        y = g("attention", p + "heads", *parts, heads=heads, **({"causal": True} if causal else {"scale": 0.5}))
+        x = g("add", p + "res1", x, g("linear", p + "proj", y, out=width))
+        y = g("linear", p + "up", g("layer_norm", p + "ln2", x), out=2 * width)
+        x = g("add", p + "res2", x, g("linear", p + "down", g("gelu", p + "gelu", y), out=width))
+    y = g("linear", "head", g("layer_norm", "ln_f", x), out=vocab, bias=False, params={"weight": "wte.weight"})
+    ids = {"x": {"dtype": "i64", "shape": ["N", tokens]}}
+    return {"halfstep": 1, "name": "gpt", "inputs": ids, "nodes": g.nodes, "outputs": [y]}
+
+
 def branches():
     """The ops and attributes that the other cases leave out, and a shared weight."""
     g = Graph()
@@ -134,4 +158,5 @@ CASES = [
     Case("cnn", cnn(), (), 16, CROSS_ENTROPY, {**SGD, "weight_decay": 5e-4}),
     Case("transformer", transformer(), (8,), 4, CROSS_ENTROPY, ADAMW),
     Case("branches", branches(), (4,), 8, {"kind": "mse"}, {**SGD, "lr": 1 / 64}),
+    Case("gpt", gpt(), (16,), 4, CROSS_ENTROPY, ADAMW),
 ]

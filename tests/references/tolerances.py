@@ -33,6 +33,12 @@ def loss_tolerance(mode, case, losses, observer):
     return [DEVIATIONS * error * (felt + growth * path) + logged * loss for loss, felt, path in steps]
 
 
+def loss_floor(summed, model, batch):
+    """Relative distance from float64 that the order of sums of type `summed` may cause, whatever the mode."""
+    longest = batch * math.prod(next(iter(model["inputs"].values()))["shape"][1:])
+    return DEVIATIONS * math.sqrt(2 * depth(model)) * UNIT_ROUNDOFF[summed] * math.sqrt(longest)
+
+
 def final_tolerance(mode, case, name, final, moved):
     """`moved`: the sum over the steps of the tensor's largest change."""
     if name.endswith("running_mean"):  # an average of values that are larger than it: their deviation is the scale

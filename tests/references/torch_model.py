@@ -7,6 +7,10 @@ import torch.nn.functional as F
 from torch import nn
 
 
+DTYPES = {"f32": torch.float32, "f64": torch.float32, "i64": torch.int64}  # of models as they are built
+NORMAL = {"weight": {"kind": "normal"}}
+
+
 def pair(value):
     return (value, value) if isinstance(value, int) else tuple(value)
 
@@ -36,7 +40,8 @@ class JsonModel(nn.Module):
         self.keep_gradients = False
         self.building = True
         with torch.no_grad():
-            self.forward(*(torch.zeros([batch, *spec["shape"][1:]]) for spec in model["inputs"].values()))
+            self.forward(*(torch.zeros([batch, *spec["shape"][1:]], dtype=DTYPES[spec["dtype"]])
+                           for spec in model["inputs"].values()))
         self.building = False
         for name in self.tensors:
             if "running_" not in name:
@@ -62,13 +67,16 @@ class JsonModel(nn.Module):
         values = dict(zip(self.input_names, inputs))
         for node in self.nodes:
             arguments = [values[name] for name in node["inputs"]]
-            result = getattr(self, "op_" + node["op"])(node["name"], node.get("attrs", {}), *arguments)
+            result = self.run_node(node, arguments)
             values.update(zip(node["outputs"], result if isinstance(result, (tuple, list)) else [result]))
             if self.keep_gradients:
                 for name in node["outputs"]:
                     values[name].retain_grad()
         self.values = values
         return values[self.output_names[0]]
+
+    def run_node(self, node, arguments):
+        return getattr(self, "op_" + node["op"])(node["name"], node.get("attrs", {}), *arguments)
 
     def parameter(self, node, short, shape, default, attrs):
         """The tensor NODE.SHORT, made on the first run; `default` is a bound b for U(-b, b), or ("constant", c)."""
@@ -176,6 +184,17 @@ class JsonModel(nn.Module):
 
     def op_softmax(self, _, attrs, x):
         return torch.softmax(x, attrs.get("axis", -1))
+
+    def op_embedding(self, node, attrs, ids):
+        table = self.parameter(node, "weight", (attrs["rows"], attrs["out"]), None, {"init": NORMAL, **attrs})
+        return F.embedding(ids, table)
+
+    def op_attention(self, _, attrs, *parts):
+        heads, causal, scale = attrs["heads"], attrs.get("causal", False), attrs.get("scale")
+        parts = parts if len(parts) == 3 else parts[0].chunk(3, dim=-1)
+        q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
+        return y.transpose(1, 2).flatten(2)
 
     def op_dropout(self, _, attrs, x):
         return F.dropout(x, attrs.get("p", 0.5), self.training)

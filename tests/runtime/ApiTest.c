@@ -36,5 +36,15 @@ int main(void) {
   check(hs_scaler_update(scaler, 1) == HS_OK && hs_scaler_scale(scaler, &scale) == HS_OK && scale == 512.0f,
         "an overflow halves the scale");
   hs_scaler_destroy(scaler);
+
+  int32_t left = 0;
+  scaler_config.hysteresis = 2;
+  check(hs_scaler_create(&scaler_config, &scaler) == HS_OK, "a scaler with hysteresis can be made");
+  check(hs_scaler_update(scaler, 1) == HS_OK && hs_scaler_scale(scaler, &scale) == HS_OK && scale == 1024.0f,
+        "its first overflow leaves the scale");
+  check(hs_scaler_get_hysteresis(scaler, &left) == HS_OK && left == 1, "but counts");
+  check(hs_scaler_update(scaler, 1) == HS_OK && hs_scaler_scale(scaler, &scale) == HS_OK && scale == 512.0f,
+        "its second halves it");
+  hs_scaler_destroy(scaler);
   return failures != 0;
 }

@@ -76,7 +76,8 @@ inline std::string wholeState(const Instance &instance) {
   std::ostringstream text;
   text.write(instance->arena + HS_SCALARS_BYTES, instance->model->state_bytes - HS_SCALARS_BYTES);
   text << ' ' << instance->updates << ' ' << instance->step << ' ' << instance->seed << ' ' << instance->lr
-       << ' ' << instance->scaler.scale << ' ' << instance->scaler.growth_tracker;
+       << ' ' << instance->scaler.scale << ' ' << instance->scaler.growth_tracker << ' '
+       << instance->hysteresis_left;
   return text.str();
 }
 

@@ -35,6 +35,22 @@ TEST(Checkpoint, ResumingIsBitExact) {
   EXPECT_EQ(wholeState(second), wholeState(first));
 }
 
+TEST(Checkpoint, ResumesWithinAHysteresis) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.safetensors");
+  hs_model model = fake_scaled_model;
+  model.hysteresis = 3;
+  Instance first = makeInstance(model), second = makeInstance(model);
+  Batch bad;
+  bad.x[0] = INFINITY;
+  for (int i = 0; i < 2; ++i)
+    train(first, bad);
+  ASSERT_EQ(hs_instance_save(first.get(), path.c_str(), NULL), HS_OK) << lastError(first);
+  ASSERT_EQ(hs_instance_load(second.get(), path.c_str()), HS_OK) << lastError(second);
+  EXPECT_EQ(wholeState(second), wholeState(first));
+  EXPECT_EQ(train(second, bad).next_scale, 512.0f);
+}
+
 TEST(Checkpoint, HoldsTheTensorsUnderTheirNames) {
   TemporaryFolder folder;
   std::string path = folder.file("a.safetensors");
@@ -53,7 +69,7 @@ TEST(Checkpoint, HoldsTheTensorsUnderTheirNames) {
   const auto &metadata = file.header["__metadata__"];
   EXPECT_EQ(metadata["model"], "fake");
   EXPECT_EQ(metadata["precision"], "bf16-mixed");
-  EXPECT_EQ(metadata["halfstep_checkpoint"], "1");
+  EXPECT_EQ(metadata["halfstep_checkpoint"], "2");
   EXPECT_EQ(metadata["user"], "line\n\"quoted\" é");
   EXPECT_EQ(file.headerBytes % 8, 0u);
 }

@@ -56,4 +56,17 @@ TEST(CxxApi, AScaler) {
   EXPECT_EQ(scaler.state().growth_tracker, 5);
 }
 
+TEST(CxxApi, AScalerWithHysteresis) {
+  hs_scaler_config config = HS_SCALER_CONFIG_INIT;
+  config.hysteresis = 3;
+  halfstep::Scaler scaler(config);
+  scaler.update(true);
+  EXPECT_EQ(scaler.scale(), 65536.0f);
+  EXPECT_EQ(scaler.hysteresis(), 2);
+  EXPECT_EQ(thrown([&] { scaler.setHysteresis(4); }).first, HS_ERROR_USAGE);
+  scaler.setHysteresis(1);
+  scaler.update(true);
+  EXPECT_EQ(scaler.scale(), 32768.0f);
+}
+
 } // namespace

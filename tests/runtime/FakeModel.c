@@ -102,6 +102,7 @@ static const hs_param_desc params[FAKE_PARAMS] = {
     {{sizeof(hs_param_info), "fc.\"w\"", HS_F32, 2, weight_shape, WEIGHTS, HS_PARAMETER},
      WEIGHT,
      COPY,
+     -1,
      HS_BF16,
      {MOMENTUM, -1},
      HS_F32,
@@ -112,6 +113,7 @@ static const hs_param_desc params[FAKE_PARAMS] = {
     {{sizeof(hs_param_info), "fc.bias", HS_F32, 1, bias_shape, FAKE_OUT, HS_PARAMETER},
      BIAS,
      -1,
+     -1,
      HS_F32,
      {BIAS_MOMENTUM, -1},
      HS_F32,
@@ -121,6 +123,7 @@ static const hs_param_desc params[FAKE_PARAMS] = {
      bias_values},
     {{sizeof(hs_param_info), "count", HS_I64, 0, NULL, 1, HS_BUFFER},
      STEPS,
+     -1,
      -1,
      HS_F32,
      {-1, -1},
@@ -167,6 +170,8 @@ static const hs_variant_desc variants[] = {
    3,                                                                                                        \
    0,                                                                                                        \
    NULL,                                                                                                     \
+   0,                                                                                                        \
+   0,                                                                                                        \
    0,                                                                                                        \
    0}
 

@@ -148,7 +148,7 @@ TEST_F(HostileCheckpoint, WrongTypesShapesAndEntries) {
 TEST_F(HostileCheckpoint, WrongMetadata) {
   refusesEdit("none", [](Json &header) { header.erase("__metadata__"); });
   refusesEdit("no object", [](Json &header) { header["__metadata__"] = "x"; });
-  for (auto [key, value] : {std::pair{"halfstep_checkpoint", "2"},
+  for (auto [key, value] : {std::pair{"halfstep_checkpoint", "3"},
                             {"model", "other"},
                             {"recipe_sha256", "00"},
                             {"precision", "32-true"},
@@ -157,6 +157,8 @@ TEST_F(HostileCheckpoint, WrongMetadata) {
                             {"step", ""},
                             {"seed", "1e3"},
                             {"growth_tracker", "2147483648"},
+                            {"hysteresis_left", "0"},
+                            {"hysteresis_left", "2"},
                             {"scale_bits", "2139095040"},
                             {"scale_bits", "2143289344"},
                             {"scale_bits", "3212836864"},

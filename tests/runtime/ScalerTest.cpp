@@ -3,11 +3,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <map>
 #include <memory>
+#include <random>
+#include <set>
 
 namespace {
 
@@ -46,6 +50,32 @@ TEST(Scaler, UpdatesAsTorchDoes) {
     }
   }
   EXPECT_EQ(steps, 4760u);
+}
+
+TEST(Scaler, FollowsTorchOverTenThousandSteps) {
+  const auto trace = nlohmann::json::parse(std::ifstream(HALFSTEP_SCALER_TRACE));
+  hs_scaler_config config = HS_SCALER_CONFIG_INIT;
+  config.init = trace["init"];
+  config.growth = trace["growth"];
+  config.backoff = trace["backoff"];
+  config.interval = trace["interval"];
+  Scaler scaler = make(config);
+  std::map<size_t, uint32_t> changes;
+  for (const auto &change : trace["scale_bits"])
+    changes[change[0]] = change[1];
+  const std::set<size_t> resets = trace["tracker_resets"].get<std::set<size_t>>();
+  const std::string found = trace["found"];
+  ASSERT_EQ(found.size(), 10000u);
+  uint32_t scaleBits = 0;
+  int32_t tracker = 0;
+  for (size_t step = 0; step < found.size(); ++step) {
+    ASSERT_EQ(hs_scaler_update(scaler.get(), found[step] == '1'), HS_OK);
+    if (auto change = changes.find(step); change != changes.end())
+      scaleBits = change->second;
+    tracker = resets.contains(step) ? 0 : tracker + 1;
+    ASSERT_EQ(std::bit_cast<uint32_t>(stateOf(scaler).scale), scaleBits) << "step " << step;
+    ASSERT_EQ(stateOf(scaler).growth_tracker, tracker) << "step " << step;
+  }
 }
 
 // Rows hold signed or unsigned bits, depending on the type.
@@ -100,6 +130,151 @@ TEST(Scaler, BoundsHoldWhenSet) {
   EXPECT_EQ(stateOf(scaler).scale, 3.0f);
 }
 
+//===----------------------------------------------------------------------===//
+// Presets, against models that follow the originals' own variables
+//===----------------------------------------------------------------------===//
+
+/// DeepSpeed's DynamicLossScaler: no tracker, but the iteration and that of the last overflow.
+struct DeepSpeed {
+  double scale = 65536;
+  int window = 1000, delayedShift = 2, hysteresis = 2;
+  int64_t iteration = 0, lastOverflow = -1;
+
+  void update(bool overflow) {
+    if (overflow) {
+      if (delayedShift == 1 || hysteresis == 1)
+        scale = std::max(scale / 2, 1.0);
+      else
+        --hysteresis;
+      lastOverflow = iteration;
+    } else if ((iteration - lastOverflow) % window == 0) {
+      hysteresis = delayedShift;
+      scale *= 2;
+    }
+    ++iteration;
+  }
+};
+
+/// Megatron's DynamicGradScaler, whose hysteresis counter goes on below zero.
+struct Megatron {
+  double scale = 0x1p32;
+  int interval = 1000, full = 2, hysteresis = 2, growth = 0;
+
+  void update(bool overflow) {
+    if (overflow) {
+      growth = 0;
+      if (--hysteresis <= 0)
+        scale = std::max(scale * 0.5, 1.0);
+    } else if (++growth == interval) {
+      growth = 0;
+      hysteresis = full;
+      scale *= 2;
+    }
+  }
+};
+
+/// Apex's update_scale_hysteresis: refilled by every clean step.
+struct ApexHysteresis {
+  double scale = 65536;
+  int interval = 2000, full = 3, hysteresis = 3, growth = 0;
+
+  void update(bool overflow) {
+    if (overflow && --hysteresis > 0) {
+      growth = 0;
+      return;
+    }
+    if (overflow) {
+      scale *= 0.5;
+      growth = 0;
+    } else if (++growth == interval) {
+      scale *= 2;
+      growth = 0;
+    }
+    if (!overflow)
+      hysteresis = full;
+  }
+};
+
+/// 10,000 steps of clean stretches, among them some as long as an interval, and bursts of overflows.
+std::vector<bool> script() {
+  std::vector<bool> steps;
+  std::minstd_rand random(7);
+  const std::array<size_t, 6> clean = {1, 3, 200, 999, 1000, 2001}, bursts = {1, 1, 2, 3, 5, 40};
+  while (steps.size() < 10000) {
+    steps.insert(steps.end(), clean[random() % clean.size()], false);
+    steps.insert(steps.end(), bursts[random() % bursts.size()], true);
+  }
+  steps.resize(10000);
+  return steps;
+}
+
+template <typename Model>
+void follows(Model model, const hs_scaler_config &config) {
+  Scaler scaler = make(config);
+  size_t step = 0;
+  for (bool overflow : script()) {
+    model.update(overflow);
+    ASSERT_EQ(hs_scaler_update(scaler.get(), overflow), HS_OK);
+    ASSERT_EQ(stateOf(scaler).scale, model.scale) << "step " << step;
+    ++step;
+  }
+}
+
+hs_scaler_config preset(float init, int32_t interval, int32_t hysteresis, int32_t refill, float min) {
+  return {sizeof(hs_scaler_config), init, 2, 0.5, interval, min, 0, hysteresis, refill};
+}
+
+TEST(Scaler, FollowsDeepSpeed) { follows(DeepSpeed(), preset(0x1p16f, 1000, 2, 0, 1)); }
+
+TEST(Scaler, FollowsDeepSpeedWithoutHysteresis) {
+  DeepSpeed model;
+  model.delayedShift = model.hysteresis = 1;
+  model.window = 200;
+  follows(model, preset(0x1p16f, 200, 1, 0, 1));
+}
+
+TEST(Scaler, FollowsMegatron) { follows(Megatron(), preset(0x1p32f, 1000, 2, 0, 1)); }
+
+TEST(Scaler, FollowsApexsHysteresis) { follows(ApexHysteresis(), preset(0x1p16f, 2000, 3, 1, 0)); }
+
+int32_t leftOf(const Scaler &scaler) {
+  int32_t left = 0;
+  EXPECT_EQ(hs_scaler_get_hysteresis(scaler.get(), &left), HS_OK);
+  return left;
+}
+
+TEST(Scaler, StateAndHysteresisTogetherResumeExactly) {
+  const std::vector<bool> steps = script();
+  const hs_scaler_config config = preset(0x1p16f, 1000, 3, 0, 1);
+  Scaler whole = make(config), part = make(config);
+  for (size_t step = 0; step < steps.size(); ++step) {
+    if (step % 7 == 0) { // every state is saved at some time, and another scaler goes on from it
+      hs_scaler_state state = stateOf(part);
+      int32_t left = leftOf(part);
+      part = make(config);
+      ASSERT_EQ(hs_scaler_set_state(part.get(), &state), HS_OK);
+      ASSERT_EQ(hs_scaler_set_hysteresis(part.get(), left), HS_OK);
+    }
+    hs_scaler_update(whole.get(), steps[step]);
+    hs_scaler_update(part.get(), steps[step]);
+    ASSERT_EQ(stateOf(whole).scale, stateOf(part).scale) << "step " << step;
+    ASSERT_EQ(leftOf(whole), leftOf(part)) << "step " << step;
+  }
+}
+
+TEST(Scaler, HysteresisHasItsRange) {
+  Scaler scaler = make(preset(8, 1, 2, 0, 1));
+  int32_t left = 0;
+  EXPECT_EQ(leftOf(scaler), 2);
+  for (int32_t wrong : {0, -1, 3})
+    EXPECT_EQ(hs_scaler_set_hysteresis(scaler.get(), wrong), HS_ERROR_USAGE);
+  EXPECT_EQ(hs_scaler_get_hysteresis(nullptr, &left), HS_ERROR_USAGE);
+  EXPECT_EQ(hs_scaler_get_hysteresis(scaler.get(), nullptr), HS_ERROR_USAGE);
+  hs_scaler *none = nullptr;
+  hs_scaler_config negative = preset(8, 1, -1, 0, 1);
+  EXPECT_EQ(hs_scaler_create(&negative, &none), HS_ERROR_USAGE);
+}
+
 TEST(Scaler, StateRoundTrips) {
   Scaler scaler = make(HS_SCALER_CONFIG_INIT);
   hs_scaler_state state = {0.75f, 1999};
@@ -113,7 +288,7 @@ TEST(Scaler, RefusesWhatMakesNoSense) {
   hs_scaler *scaler = nullptr;
   for (auto [growth, backoff, interval] :
        {std::tuple{1.0, 0.5, 1}, {2.0, 1.0, 1}, {2.0, -0.5, 1}, {2.0, 0.5, -1}, {NAN, 0.5, 1}}) {
-    hs_scaler_config config = {sizeof config, 1, growth, backoff, interval, 0, 0};
+    hs_scaler_config config = {sizeof config, 1, growth, backoff, interval, 0, 0, 0, 0};
     EXPECT_EQ(hs_scaler_create(&config, &scaler), HS_ERROR_USAGE);
     EXPECT_EQ(scaler, nullptr);
   }

@@ -74,6 +74,29 @@ TEST(Step, StopWithAScalerLeavesTheScalerToo) {
   EXPECT_EQ(train(instance, Batch()).scale, 1024.0f);
 }
 
+TEST(Step, HysteresisHoldsTheScaleAtTheFirstOverflow) {
+  hs_model model = fake_scaled_model;
+  model.hysteresis = 2;
+  Instance instance = makeInstance(model);
+  Batch bad;
+  bad.x[0] = INFINITY;
+  EXPECT_EQ(train(instance, bad).next_scale, 1024.0f);
+  EXPECT_EQ(train(instance, bad).scale, 1024.0f);
+  EXPECT_EQ(train(instance, bad).scale, 512.0f) << "once it has shrunk, every overflow shrinks it";
+  EXPECT_EQ(train(instance, bad).scale, 256.0f);
+}
+
+TEST(Step, TheNextScaleKnowsNoMinimum) {
+  hs_model model = fake_scaled_model;
+  model.scale_min = 1024;
+  Instance instance = makeInstance(model);
+  Batch bad;
+  EXPECT_EQ(train(instance, bad).next_scale, 1024.0f);
+  bad.x[0] = INFINITY;
+  EXPECT_EQ(train(instance, bad).next_scale, 512.0f);
+  EXPECT_EQ(train(instance, Batch()).scale, 1024.0f);
+}
+
 TEST(Step, SkipWithoutAScalerGoesOn) {
   Instance instance = makeInstance(fake_model, HS_NONFINITE_SKIP);
   Batch bad;
@@ -100,8 +123,7 @@ TEST(Step, AClassIdOutOfRangeIsFoundBeforeAnythingRuns) {
     batch.id[2] = id;
     auto before = stateBytes(instance);
     train(instance, batch, HS_ERROR_INPUT);
-    EXPECT_EQ(lastError(instance),
-              "class id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
+    EXPECT_EQ(lastError(instance), "id " + std::to_string(id) + " in sample 2 of 'id' is outside [0, 5)");
     EXPECT_EQ(stateBytes(instance), before);
     EXPECT_EQ(instance->step, 0u);
   }

@@ -134,8 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
                   {3},
                   "x",
                   "y",
-                  "class id 3 in sample 2 is outside [0, 3)"},
-        WrongData{"ClassNegative", features, {3, 2}, {0, -1, 2}, {3}, "x", "y", "class id -1 in sample 1"}),
+                  "id 3 in sample 2 is outside [0, 3)"},
+        WrongData{"ClassNegative", features, {3, 2}, {0, -1, 2}, {3}, "x", "y", "id -1 in sample 1"}),
     [](const auto &instance) { return std::string(instance.param.name); });
 
 TEST(DatasetErrors, FractionsAreNoClassIds) {

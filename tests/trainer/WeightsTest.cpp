@@ -81,7 +81,7 @@ TEST_F(Weights, MastersArePreferred) {
   std::vector<float> rounded(9, 0);
   TensorFile file = readSafetensors(write({view("model.a", rounded, {9}), view("master.a", weight, {9}),
                                            view("model.b", bias, {3}), view("opt.exp_avg.a", rounded, {9})},
-                                          {{"halfstep_checkpoint", "1"}}));
+                                          {{"halfstep_checkpoint", "2"}}));
   std::vector<TensorView> plain = plainWeights(file);
   ASSERT_EQ(plain.size(), 2u);
   for (const TensorView &tensor : plain)

@@ -21,7 +21,7 @@ LibrarySource prepare(RunFlags &flags, const Recipe &recipe) {
   requireFile(flags.source);
   RecipeOptions::requireLoss(recipe, flags.source);
   RecipeOptions::requireCompilableTarget(recipe);
-  return LibrarySource::compiled(flags.source, recipe, flags.run.profile);
+  return LibrarySource::compiled(flags.source, recipe, /*separateOps=*/false, flags.run.profile);
 }
 
 nlohmann::ordered_json toJson(const BenchResult &result) {

@@ -65,17 +65,17 @@ const Flag table[] = {
     {"--half", "/precision/half", Kind::Text, precisionGroup,
      "16-bit type of a level: fp16 or bf16 (default fp16)"},
     {"--loss-scale", "/precision/loss_scale", Kind::Text, precisionGroup,
-     "dynamic or a number (default: dynamic for f16, else 1)"},
+     "dynamic or a number (default: dynamic for 16-mixed, O1 and O2 in fp16, else 1)"},
     {"--keep-batchnorm-fp32", "/precision/keep_batchnorm_fp32", Kind::Boolean, precisionGroup,
-     "true or false, levels O0, O2, O3"},
-    {"--keep-norms-fp32", "/precision/keep_norms_fp32", Kind::Boolean, precisionGroup,
-     "true or false, all normalisations"},
+     "true or false, where the model is converted (default: true for O2)"},
+    {"--keep-norms-fp32", "/precision/keep_norms_fp32", Kind::Switch, precisionGroup,
+     "keep the parameters of all normalisations in f32 where the model is converted (default off)"},
     {"--master-weights", "/precision/master_weights", Kind::Boolean, precisionGroup,
-     "true or false, levels O0, O2, O3"},
+     "true or false, levels O0, O2, O3 (default: true for O2)"},
     {"--rounding", "/precision/rounding", Kind::Text, precisionGroup,
      "fused: round what is stored; eager: round where eager torch does (default fused)"},
     {"--lists", "/precision/lists", Kind::Text, precisionGroup,
-     "op lists: cpu, cuda or apex (default: the target's)"},
+     "op lists of -mixed modes and O1: cpu, cuda or apex (default: the target's; apex for O1)"},
     {"--data", "/data/train", Kind::Text, runGroup, ".safetensors, .npy (as x.npy,y.npy) or .csv", true},
     {"--val-split", "/data/val_split", Kind::Number, runGroup,
      "fraction of the samples that is held out (default 0)", true},
@@ -183,6 +183,27 @@ void validateIn(const std::string &document, const Recipe &recipe) {
   }
 }
 
+/// The spec object that a flag's value stands for. A spec of its own file is checked on its own first, so
+/// that its mistakes are the file's, not the flags'.
+json checkedSpec(const std::string &text, const char *flag, const std::string &target) {
+  json spec = precisionSpecOf(text);
+  if (spec != json{{"precision", text}})
+    resolvePrecision(spec, {text.ends_with(".json") ? text : flag, ""}, target);
+  return spec;
+}
+
+/// Reads a recipe whose mistakes are the command line's; prints its notes.
+Recipe readMerged(const json &document, const std::string &place) {
+  Recipe recipe;
+  asUsage([&] {
+    readRecipe(document.dump(), place, recipe);
+    validateIn(place, recipe);
+  });
+  for (const std::string &note : recipe.precision.notes)
+    printNote(note);
+  return recipe;
+}
+
 } // namespace
 
 void RecipeOptions::addTo(CLI::App &verb) {
@@ -192,9 +213,10 @@ void RecipeOptions::addTo(CLI::App &verb) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb.add_option("--precision", precision,
-                  "64-true, 32-true, bf16-mixed, 16-mixed, O0, O1; a .json file or an inline JSON object "
-                  "(default 32-true)")
+  verb.add_option(
+          "--precision", precision,
+          "64-true, 32-true, bf16-true, 16-true, bf16-mixed, 16-mixed, O0, O1, O2, O3; a .json file or "
+          "an inline JSON object (default 32-true)")
       ->type_name("SPEC")
       ->group(precisionGroup);
   verb.add_option("--accumulate", accumulate,
@@ -251,18 +273,8 @@ void RecipeOptions::applyPrecision() {
       merged["precision"] = json{{"precision", merged["precision"]}};
     return;
   }
-  json spec = precisionSpecOf(precision);
-  if (spec != json{{"precision", precision}}) {
-    // A spec of its own file is checked on its own first, so that its mistakes are the file's, not the
-    // flags'.
-    std::string target = flags.value("target", merged.value("target", "cpu"));
-    try {
-      resolvePrecision(spec, {precision.ends_with(".json") ? precision : "--precision", ""}, target);
-    } catch (const Diagnostic &diagnostic) {
-      if (diagnostic.code != ExitCode::Unsupported)
-        throw;
-    }
-  }
+  std::string target = flags.value("target", merged.value("target", "cpu"));
+  json spec = checkedSpec(precision, "--precision", target);
   merged["precision"] = spec;
 }
 
@@ -277,17 +289,17 @@ Recipe RecipeOptions::resolve() {
   if (flags.contains("steps") != flags.contains("epochs"))
     merged.erase(flags.contains("steps") ? "epochs" : "steps");
   merged.merge_patch(flags);
-  Recipe recipe;
   asUsage([&] {
     for (const std::string &setting : settings)
       applySetting(setting, merged);
-    const std::string place = file.empty() ? "command line" : file + " with flags";
-    readRecipe(merged.dump(), place, recipe);
-    validateIn(place, recipe);
   });
-  for (const std::string &note : recipe.precision.notes)
-    printNote(note);
-  return recipe;
+  return readMerged(merged, file.empty() ? "command line" : file + " with flags");
+}
+
+Recipe RecipeOptions::resolveWith(const std::string &spec) const {
+  json document = merged;
+  document["precision"] = checkedSpec(spec, "--diff", document.value("target", "cpu"));
+  return readMerged(document, "--diff");
 }
 
 void RecipeOptions::requireLoss(const Recipe &recipe, const std::string &model) {
@@ -299,7 +311,9 @@ void RecipeOptions::requireLoss(const Recipe &recipe, const std::string &model) 
 void RecipeOptions::requireCompilableTarget(const Recipe &recipe) {
   if (recipe.target != "cpu")
     throw Diagnostic(ExitCode::Unsupported,
-                     "target '" + recipe.target + "' cannot be compiled for yet; available: 'cpu'");
+                     "target '" + recipe.target +
+                         "' cannot be compiled for yet; available: 'cpu'; halfstep inspect --target " +
+                         recipe.target + " shows what a spec means there");
 }
 
 } // namespace halfstep

@@ -23,6 +23,10 @@ public:
   /// the flags. Afterwards document() holds the merged JSON.
   Recipe resolve();
 
+  /// After resolve(): the same recipe under another precision spec, as --diff takes it; notes printed. Throws
+  /// Diagnostic as resolve() does.
+  Recipe resolveWith(const std::string &spec) const;
+
   const nlohmann::json &document() const { return merged; }
 
   /// Usage when `recipe` has no loss; lists the losses. A model in .mlir has its own.

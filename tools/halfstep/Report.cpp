@@ -1,30 +1,24 @@
 // Lines on stderr. See Report.h.
 #include "tools/halfstep/Report.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace halfstep {
-
-std::string oneLine(const std::string &text) {
-  constexpr char hex[] = "0123456789abcdef";
-  std::string line;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '\n')
-      line += "\\n";
-    else if (byte < 0x20 || byte == 0x7f)
-      line += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
-    else
-      line += c;
-  }
-  return line;
-}
 
 void printError(const std::string &message) {
   std::fprintf(stderr, "halfstep: error: %s\n", oneLine(message).c_str());
 }
 void printNote(const std::string &message) {
   std::fprintf(stderr, "halfstep: note: %s\n", oneLine(message).c_str());
+}
+void printNoteLines(const std::string &lines) {
+  std::string text;
+  for (size_t begin = 0, end; begin <= lines.size(); begin = end + 1) {
+    end = std::min(lines.find('\n', begin), lines.size());
+    text += (begin ? "\n" : "") + oneLine(lines.substr(begin, end - begin));
+  }
+  std::fprintf(stderr, "halfstep: note: %s\n", text.c_str());
 }
 void printProgress(const std::string &message) {
   std::fprintf(stderr, "halfstep: %s\n", oneLine(message).c_str());

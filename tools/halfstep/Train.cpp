@@ -1,5 +1,6 @@
 // halfstep train: a library, or a model that is compiled for this run, is trained on a data file.
 #include "tools/halfstep/ModelOptions.h"
+#include "tools/halfstep/Report.h"
 #include "tools/halfstep/RunFlags.h"
 #include "tools/halfstep/Verbs.h"
 
@@ -8,19 +9,38 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 namespace halfstep {
 namespace {
 
+/// Lets the trainer compile the model once more when it has a step to explain.
+void explainNonfinite(RunOptions &run, const std::string &model, const Recipe &recipe) {
+  auto separate = std::make_shared<std::optional<LibrarySource>>();
+  run.separateOps = [model, recipe, separate] {
+    *separate = LibrarySource::compiled(model, recipe, /*separateOps=*/true);
+    return (*separate)->path();
+  };
+  run.explain = printNoteLines;
+}
+
 /// The library to train. A model gets, unless asked otherwise, a second batch size for the short last batch.
-LibrarySource prepare(RunFlags &flags, Recipe recipe) {
-  if (isLibrary(flags.source))
+LibrarySource prepare(RunFlags &flags, Recipe recipe, bool explain) {
+  if (isLibrary(flags.source)) {
+    if (explain)
+      throw Diagnostic(ExitCode::Usage,
+                       "--explain-nonfinite compiles the step once more, with each op on its own, "
+                       "and '" +
+                           flags.source + "' is a library already: give the model file");
     return LibrarySource::existing(flags.source, flags.recipe);
+  }
   requireFile(flags.source);
   RecipeOptions::requireLoss(recipe, flags.source);
   RecipeOptions::requireCompilableTarget(recipe);
   if (!flags.run.dropLast && recipe.tailBatch == 0)
     recipe.tailBatch = trainingSamples(flags.run.data, flags.run.valSplit) % recipe.batch;
+  if (explain)
+    explainNonfinite(flags.run, flags.source, recipe);
   return LibrarySource::compiled(flags.source, recipe);
 }
 
@@ -50,7 +70,7 @@ void printLines(const RunResult &result) {
     std::printf("held-out accuracy: %.4f\n", *result.heldOut->accuracy);
 }
 
-ExitCode runTrain(RunFlags &flags, bool json) {
+ExitCode runTrain(RunFlags &flags, bool json, bool explain) {
   Recipe recipe = flags.recipe.resolve();
   const nlohmann::json &document = flags.recipe.document();
   if (document.contains("data")) {
@@ -61,7 +81,7 @@ ExitCode runTrain(RunFlags &flags, bool json) {
   flags.run.steps = document.value("steps", int64_t{0});
   flags.run.epochs = document.value("epochs", int64_t{1});
   flags.run.seed = recipe.seed;
-  LibrarySource library = prepare(flags, recipe);
+  LibrarySource library = prepare(flags, recipe, explain);
   flags.run.library = library.path();
   RunResult result = train(flags.run);
   json ? printJson(result) : printLines(result);
@@ -73,7 +93,7 @@ ExitCode runTrain(RunFlags &flags, bool json) {
 void addTrain(CLI::App &app, Action &action) {
   CLI::App *verb = app.add_subcommand("train", "Train a model or a compiled library");
   auto flags = std::make_shared<RunFlags>();
-  auto json = std::make_shared<bool>(false);
+  auto json = std::make_shared<bool>(false), explain = std::make_shared<bool>(false);
   RunOptions &run = flags->run;
   flags->addSource(*verb, true);
   flags->addWeights(*verb);
@@ -95,7 +115,13 @@ void addTrain(CLI::App &app, Action &action) {
   verb->add_option("--on-nonfinite", run.onNonfinite,
                    "what to do about gradients that are not finite: stop, skip or ignore (default: skip with "
                    "a scaler, else stop)")
-      ->check(CLI::IsMember({"stop", "skip", "ignore"}));
+      ->check(CLI::IsMember({"stop", "skip", "ignore"}))
+      ->group("Numerics");
+  verb->add_flag("--explain-nonfinite", *explain,
+                 "say which op made the first value that is not finite when a step is skipped or its loss or "
+                 "gradients are not finite: the step is run again with each op on its own. Once, and again "
+                 "when it is another op. Needs the model; costs a copy of the state a step")
+      ->group("Numerics");
   verb->add_flag("--json", *json, "print one JSON object instead of lines");
   flags->recipe.addTo(*verb);
   flags->recipe.addRunTo(*verb);
@@ -105,7 +131,9 @@ void addTrain(CLI::App &app, Action &action) {
       "  halfstep train model.json --data digits.safetensors --loss cross_entropy --epochs 20 --val-split "
       "0.2\n"
       "  halfstep train build/model --data x.npy,y.npy --steps 1000 --log run.jsonl --checkpoint run");
-  verb->callback([flags, json, &action] { action = [flags, json] { return runTrain(*flags, *json); }; });
+  verb->callback([flags, json, explain, &action] {
+    action = [flags, json, explain] { return runTrain(*flags, *json, *explain); };
+  });
 }
 
 } // namespace halfstep

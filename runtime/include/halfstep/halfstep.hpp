@@ -81,6 +81,18 @@ public:
       throw Error(status, "the scaler's state is out of its range");
   }
 
+  /// The other part of the state: overflows until the scale shrinks.
+  int32_t hysteresis() const noexcept {
+    int32_t left = 1;
+    hs_scaler_get_hysteresis(handle.get(), &left);
+    return left;
+  }
+
+  void setHysteresis(int32_t left) {
+    if (hs_status status = hs_scaler_set_hysteresis(handle.get(), left))
+      throw Error(status, "the scaler's hysteresis is out of its range");
+  }
+
 private:
   std::unique_ptr<hs_scaler, decltype(&hs_scaler_destroy)> handle;
 };

@@ -90,8 +90,9 @@ typedef struct hs_step_result {
   float scale;      /* loss scale used in this step, 1 without a scaler */
   int32_t skipped;  /* 1: non-finite gradients, nothing was changed */
   int64_t updates;  /* updates applied so far, this step included */
+  float next_scale; /* that of the next step, as if a dynamic scale had no minimum to be held at */
 } hs_step_result;
-#define HS_STEP_RESULT_INIT {sizeof(hs_step_result), 0, 0, 0, 0, 0}
+#define HS_STEP_RESULT_INIT {sizeof(hs_step_result), 0, 0, 0, 0, 0, 0}
 
 typedef enum hs_param_kind { HS_PARAMETER = 0, HS_BUFFER = 1 } hs_param_kind;
 
@@ -106,7 +107,8 @@ typedef struct hs_param_info {
 } hs_param_info;
 #define HS_PARAM_INFO_INIT {sizeof(hs_param_info), NULL, 0, 0, NULL, 0, 0}
 
-/* The two numbers that torch.amp.GradScaler carries from step to step. */
+/* The two numbers that torch.amp.GradScaler carries from step to step. Hysteresis has one more, which is not
+ * here. */
 typedef struct hs_scaler_state {
   float scale;
   int32_t growth_tracker;

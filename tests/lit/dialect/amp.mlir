@@ -14,6 +14,13 @@ func.func @cast(%x: tensor<4x8xf32>) -> tensor<4x8xbf16> {
   return %h : tensor<4x8xbf16>
 }
 
+// CHECK-LABEL: func.func @output(
+// CHECK: amp.output %{{[0-9a-z]+}} : tensor<4x8xf32>
+func.func @output(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %o = amp.output %x : tensor<4x8xf32>
+  return %o : tensor<4x8xf32>
+}
+
 // CHECK-LABEL: func.func @loss_seed(
 // CHECK: amp.loss_seed : tensor<f32>
 func.func @loss_seed() -> tensor<f32> {
@@ -56,4 +63,20 @@ func.func @finite_combine(%f0: tensor<2xi32>, %f1: tensor<1xi32>, %n0: tensor<2x
   return %f, %n : tensor<i32>, tensor<f64>
 }
 
+}
+
+// What differs from the defaults of a policy is printed, the defaults are not.
+// CHECK: module @converted attributes {amp.policy = #amp.policy<name = "O2", {{.*}} scale = 6.553600e+04 : f64,
+// CHECK-SAME: output = f16, convert = true, keep = "batch_norm", masters = "split", update = "stochastic",
+// CHECK-SAME: ops = {softmax = "fp32"}, layers = {a = "lower", "head.*" = "fp32"}>}
+module @converted attributes {amp.policy = #amp.policy<name = "O2", params = f32, compute = f16, casts = false,
+    lists = "cpu", rounding = "fused", scaler = true, scale = 65536.0 : f64, output = f16, convert = true,
+    keep = "batch_norm", masters = "split", update = "stochastic", ops = {softmax = "fp32"},
+    layers = {a = "lower", "head.*" = "fp32"}>} {
+}
+
+// CHECK: module @written_out attributes {amp.policy = #amp.policy<name = "32-true", {{.*}} scale = 1.000000e+00 : f64>}
+module @written_out attributes {amp.policy = #amp.policy<name = "32-true", params = f32, compute = f32, casts = false,
+    lists = "cpu", rounding = "fused", scaler = false, scale = 1.0 : f64, convert = false, keep = "",
+    masters = "separate", update = "nearest">} {
 }

@@ -353,3 +353,120 @@ func.func @concat_of_other_extents(%a: tensor<2x4xf32>, %b: tensor<3x4xf32>) {
   %r = nn.concat %a, %b {axis = 1 : i64} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x8xf32>
   return
 }
+
+// -----
+
+func.func @embedding_in_a_table_of_rank_1(%w: tensor<10xf32>, %x: tensor<3xi64>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{table has type 'tensor<10xf32>', expected rank 2}}
+  %y = nn.embedding %w, %x : (tensor<10xf32>, tensor<3xi64>) -> tensor<3x10xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_backward_of_other_places(%g: tensor<4x8xf32>, %x: tensor<3xi64>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{grad has type 'tensor<4x8xf32>', expected the shape 'tensor<3x8xf32>'}}
+  %d = nn.embedding_backward %g, %x {rows = 5 : i64} : (tensor<4x8xf32>, tensor<3xi64>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_backward_of_a_number(%g: tensor<f32>, %x: tensor<3xi64>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{grad has type 'tensor<f32>', expected a row for each id}}
+  %d = nn.embedding_backward %g, %x {rows = 5 : i64} : (tensor<f32>, tensor<3xi64>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_of_two(%q: tensor<1x3x8xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{attention of 2 tensors, expected query, key and value, or one that holds the three side by side}}
+  %y, %l = nn.attention %q, %q {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x3x8xf32>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_of_rank_2(%q: tensor<3x12xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{an operand of attention has type 'tensor<3x12xf32>', expected rank 3}}
+  %y, %l = nn.attention %q {heads = 2 : i64, scale = 1.0 : f64} : (tensor<3x12xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_with_heads_that_do_not_divide(%q: tensor<1x3x15xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{attention of 'tensor<1x3x15xf32>' in 2 heads, expected columns for 3 times as many equal parts}}
+  %y, %l = nn.attention %q {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x15xf32>) -> (tensor<1x3x5xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_with_keys_of_another_depth(%q: tensor<1x3x8xf32>, %k: tensor<1x3x6xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{key and value has type 'tensor<1x3x6xf32>', expected the shape 'tensor<1x3x8xf32>'}}
+  %y, %l = nn.attention %q, %k, %k {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x3x6xf32>, tensor<1x3x6xf32>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_of_two_element_types(%q: tensor<1x3x8xf32>, %k: tensor<1x3x8xbf16>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{attention of 'tensor<1x3x8xf32>' and 'tensor<1x3x8xbf16>', expected one element type}}
+  %y, %l = nn.attention %q, %k, %k {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x3x8xbf16>, tensor<1x3x8xbf16>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_backward_of_another_gradient(%g: tensor<1x3x8xf32>, %y: tensor<1x3x4xf32>, %l: tensor<1x2x3xf32>, %q: tensor<1x3x12xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{grad has type 'tensor<1x3x8xf32>', expected the shape 'tensor<1x3x4xf32>'}}
+  %d = nn.attention_backward %g, %y, %l, %q {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x3x4xf32>, tensor<1x2x3xf32>, tensor<1x3x12xf32>) -> tensor<1x3x12xf32>
+  return
+}
+
+// -----
+
+func.func @attention_in_more_heads_than_columns(%q: tensor<1x3x12xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{attention of 'tensor<1x3x12xf32>' in 4611686018427387904 heads, expected columns for 3 times as many equal parts}}
+  %y, %l = nn.attention %q {heads = 4611686018427387904 : i64, scale = 1.0 : f64} : (tensor<1x3x12xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_without_keys(%q: tensor<1x3x8xf32>, %k: tensor<1x0x8xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{an operand of attention has type 'tensor<1x0x8xf32>', expected no extent of 0}}
+  %y, %l = nn.attention %q, %k, %k {heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x0x8xf32>, tensor<1x0x8xf32>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+  return
+}
+
+// -----
+
+func.func @embedding_in_a_table_without_columns(%w: tensor<10x0xf32>, %x: tensor<3xi64>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{table has type 'tensor<10x0xf32>', expected no extent of 0}}
+  %y = nn.embedding %w, %x : (tensor<10x0xf32>, tensor<3xi64>) -> tensor<3x0xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_backward_without_rows(%g: tensor<3x8xf32>, %x: tensor<3xi64>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{rows is -5, expected at least 1}}
+  %d = nn.embedding_backward %g, %x {rows = -5 : i64} : (tensor<3x8xf32>, tensor<3xi64>) -> tensor<5x8xf32>
+  return
+}

@@ -277,3 +277,47 @@ func.func @copy(%x: tensor<4xf32>) -> tensor<4xf32> {
   %r = nn.copy %x : (tensor<4xf32>) -> tensor<4xf32>
   return %r : tensor<4xf32>
 }
+
+// CHECK-LABEL: func.func @embedding(
+// CHECK: nn.embedding %{{[0-9a-z]+}}, %{{[0-9a-z]+}} : (tensor<10x4xf32>, tensor<2x3xi64>) -> tensor<2x3x4xf32>
+func.func @embedding(%w: tensor<10x4xf32>, %x: tensor<2x3xi64>) -> tensor<2x3x4xf32> {
+  %y = nn.embedding %w, %x : (tensor<10x4xf32>, tensor<2x3xi64>) -> tensor<2x3x4xf32>
+  return %y : tensor<2x3x4xf32>
+}
+
+// CHECK-LABEL: func.func @embedding_backward(
+// CHECK: nn.embedding_backward %{{[0-9a-z]+}}, %{{[0-9a-z]+}} {rows = 10 : i64} : (tensor<2x3x4xf32>, tensor<2x3xi64>)
+// CHECK-SAME: -> tensor<10x4xf32>
+func.func @embedding_backward(%g: tensor<2x3x4xf32>, %x: tensor<2x3xi64>) -> tensor<10x4xf32> {
+  %d = nn.embedding_backward %g, %x {rows = 10 : i64} : (tensor<2x3x4xf32>, tensor<2x3xi64>) -> tensor<10x4xf32>
+  return %d : tensor<10x4xf32>
+}
+
+// CHECK-LABEL: func.func @attention(
+// CHECK: nn.attention %{{[0-9a-z]+}} {causal, heads = 2 : i64, scale = 5.000000e-01 : f64} : (tensor<1x3x24xf32>)
+// CHECK-SAME: -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+func.func @attention(%qkv: tensor<1x3x24xf32>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>) {
+  %y, %lse = nn.attention %qkv {heads = 2 : i64, causal, scale = 5.0e-01 : f64}
+      : (tensor<1x3x24xf32>) -> (tensor<1x3x8xf32>, tensor<1x2x3xf32>)
+  return %y, %lse : tensor<1x3x8xf32>, tensor<1x2x3xf32>
+}
+
+// Keys of another number, and statistics in f32 beside bf16.
+// CHECK-LABEL: func.func @attention_of_three(
+// CHECK: nn.attention %{{[0-9a-z]+}}, %{{[0-9a-z]+}}, %{{[0-9a-z]+}} {heads = 2 : i64, scale = 5.000000e-01 : f64}
+// CHECK-SAME: -> (tensor<1x3x8xbf16>, tensor<1x2x3xf32>)
+func.func @attention_of_three(%q: tensor<1x3x8xbf16>, %k: tensor<1x5x8xbf16>) -> tensor<1x3x8xbf16> {
+  %y, %lse = nn.attention %q, %k, %k {heads = 2 : i64, scale = 5.0e-01 : f64}
+      : (tensor<1x3x8xbf16>, tensor<1x5x8xbf16>, tensor<1x5x8xbf16>) -> (tensor<1x3x8xbf16>, tensor<1x2x3xf32>)
+  return %y : tensor<1x3x8xbf16>
+}
+
+// CHECK-LABEL: func.func @attention_backward(
+// CHECK: nn.attention_backward %{{[0-9a-z]+}}, %{{[0-9a-z]+}}, %{{[0-9a-z]+}}, %{{[0-9a-z]+}} {causal, heads = 2 : i64,
+// CHECK-SAME: -> tensor<1x3x24xf32>
+func.func @attention_backward(%g: tensor<1x3x8xf32>, %y: tensor<1x3x8xf32>, %lse: tensor<1x2x3xf32>,
+                              %qkv: tensor<1x3x24xf32>) -> tensor<1x3x24xf32> {
+  %d = nn.attention_backward %g, %y, %lse, %qkv {heads = 2 : i64, causal, scale = 5.0e-01 : f64}
+      : (tensor<1x3x8xf32>, tensor<1x3x8xf32>, tensor<1x2x3xf32>, tensor<1x3x24xf32>) -> tensor<1x3x24xf32>
+  return %d : tensor<1x3x24xf32>
+}

@@ -39,6 +39,30 @@ func.func @read_of_a_copy_that_is_not_there() {
 
 // -----
 
+// P1
+// expected-error @+1 {{is split, expected a parameter in f32, not a buffer, with 'copy_type = bf16'}}
+train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
+    copy_type = f16, split}
+
+// -----
+
+// P1
+// expected-error @+1 {{is split, expected a parameter in f32, not a buffer, with 'copy_type = bf16'}}
+train.param @w : tensor<4xf64> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
+    copy_type = bf16, split}
+
+// -----
+
+train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
+    copy_type = bf16, split}
+func.func @read_of_split_values() {
+  // expected-error @+1 {{reads the values of @w, which are split; expected 'copy'}}
+  %0 = train.read @w : tensor<4xf32>
+  return
+}
+
+// -----
+
 train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
 func.func @read_in_another_type() {
   // expected-error @+1 {{has element type 'bf16', expected 'f32'}}

@@ -17,6 +17,9 @@ train.param @w : tensor<4xf32> {init = #train.init<kind = "uniform", a = -0.125 
 // CHECK-SAME: tensor<4xf32>>}
 train.param @v : tensor<4xf32> {init = #train.init<kind = "data", a = 0.0 : f64, b = 0.0 : f64,
     data = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>>}
+// CHECK: train.param @s : tensor<4xf32> {copy_type = bf16, init = #train.init<{{[^>]*}}>, split}
+train.param @s : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
+    copy_type = bf16, split}
 // CHECK: train.param @"bn1 mean" : tensor<4xf32> {buffer, init = #train.init<kind = "constant",
 // CHECK-SAME: a = 0.000000e+00 : f64, b = 0.000000e+00 : f64>}
 train.param @"bn1 mean" : tensor<4xf32> {buffer,
@@ -68,6 +71,15 @@ func.func @assign(%m: tensor<4xf32>, %found: tensor<i32>) {
 func.func @sgd_update(%g0: tensor<4xbf16>, %g1: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
   train.sgd_update [@w, @v] gradients(%g0, %g1 : tensor<4xbf16>, tensor<4xf32>) guard(%found : tensor<i32>)
     norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, weight_decay = 0.01 : f64, nesterov = true}
+  return
+}
+
+// CHECK-LABEL: func.func @stochastic_update(
+// CHECK: train.sgd_update [@w]
+// CHECK-SAME: stochastic = 96 : i64
+func.func @stochastic_update(%g: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
+  train.sgd_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false, stochastic = 96 : i64}
   return
 }
 

@@ -184,3 +184,28 @@ func.func @train_step() -> tensor<f32> {
   return %l : tensor<f32>
 }
 }
+
+// -----
+
+// Attention saves its operands, its result and one number a row; the scores are computed again. Ids have no
+// gradient, and that of a table is the sum by row.
+module @attention_of_an_embedding attributes {amp.policy = #amp.policy<name = "32-true", params = f32,
+    compute = f32, casts = false, lists = "cpu", rounding = "fused", scaler = false, scale = 1.0 : f64>} {
+train.param @w : tensor<5x12xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+// CHECK-LABEL: module @attention_of_an_embedding
+// CHECK: func.func @train_step(%[[IDS:.*]]: tensor<1x3xi64>)
+// CHECK: %[[E:.*]] = nn.embedding %{{.*}}, %[[IDS]]
+// CHECK: %[[Y:.*]], %[[LSE:.*]] = nn.attention %[[E]] {causal, heads = 2 : i64, scale = 5.000000e-01 : f64}
+// CHECK: %[[G:.*]] = nn.attention_backward %{{.*}}, %[[Y]], %[[LSE]], %[[E]] {causal, heads = 2 : i64, scale = 5.000000e-01 : f64}
+// CHECK-SAME: -> tensor<1x3x12xf32>
+// CHECK-NEXT: %[[D:.*]] = nn.embedding_backward %[[G]], %[[IDS]] {rows = 5 : i64}
+// CHECK-NEXT: train.gradient @w, %[[D]] : tensor<5x12xf32>
+func.func @train_step(%ids: tensor<1x3xi64>) -> tensor<f32> {
+  %w = train.read @w : tensor<5x12xf32>
+  %e = nn.embedding %w, %ids : (tensor<5x12xf32>, tensor<1x3xi64>) -> tensor<1x3x12xf32>
+  %y, %lse = nn.attention %e {heads = 2 : i64, causal, scale = 0.5 : f64}
+    : (tensor<1x3x12xf32>) -> (tensor<1x3x4xf32>, tensor<1x2x3xf32>)
+  %l = nn.reduce_sum %y {axes = array<i64: 0, 1, 2>} : (tensor<1x3x4xf32>) -> tensor<f32>
+  return %l : tensor<f32>
+}
+}

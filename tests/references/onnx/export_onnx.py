@@ -51,6 +51,25 @@ class Attention(nn.Module):
         return self.head(x)
 
 
+class GPT(nn.Module):
+    """Ids and the first of the known positions, and one block of causal attention on a split of one product."""
+
+    def __init__(self, vocab=12, context=8, width=16, heads=2, classes=10):
+        super().__init__()
+        self.heads = heads
+        self.wte, self.wpe = nn.Embedding(vocab, width), nn.Embedding(context, width)
+        self.ln = nn.LayerNorm(width)
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.head = nn.Linear(width, classes, bias=False)
+
+    def forward(self, ids):
+        x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1]))
+        parts = self.qkv(self.ln(x)).split(x.shape[2], dim=2)
+        q, k, v = (part.reshape(-1, x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2) for part in parts)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.head(x + self.proj(y.transpose(1, 2).reshape(-1, x.shape[1], x.shape[2])))
+
+
 def mlp():
     return nn.Sequential(nn.Linear(16, 12), nn.Tanh(), nn.Linear(12, 10))
 
@@ -71,7 +90,8 @@ def dropout():
 
 
 MODELS = {"mlp": (mlp, (16,), ()), "cnn": (cnn, (1, 8, 8), ()), "dropout": (dropout, (1, 8, 8), ()),
-          "attention": (Attention, (6, 16), (6,))}
+          "attention": (Attention, (6, 16), (6,)), "gpt": (GPT, (6,), (6,))}
+IDS = {"gpt": 12}  # models of ids, and what these are below
 
 
 def unsettle(model):
@@ -88,7 +108,7 @@ def unsettle(model):
 
 def loss_of(model, x, y, training):
     model = model.double().train(training)
-    logits = model(x.double())
+    logits = model(x.double() if x.is_floating_point() else x)
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1)).item()
 
 
@@ -143,7 +163,10 @@ def write(name, seed):
     model = make()
     unsettle(model)
     g = torch.Generator().manual_seed(seed)
-    x = torch.randint(-8, 9, (BATCH, *x_shape), generator=g) / 8
+    if name in IDS:
+        x = torch.randint(0, IDS[name], (BATCH, *x_shape), generator=g)
+    else:
+        x = torch.randint(-8, 9, (BATCH, *x_shape), generator=g) / 8
     y = torch.randint(0, 10, (BATCH, *y_shape), generator=g)
     export(name, model.eval(), x)
     save_file({"x": x, "y": y}, HERE / f"{name}.data.safetensors")
