@@ -15,6 +15,7 @@
 // returns, and each gradient, is the result of a kernel. Test: tests/lit/passes/fuse.mlir.
 #include "passes/FuseCasts.h"
 #include "passes/FuseClusters.h"
+#include "passes/FuseContractions.h"
 #include "passes/FusePrepare.h"
 #include "passes/FuseRules.h"
 #include "passes/Passes.h"
@@ -167,6 +168,8 @@ struct Fuse : impl::FuseBase<Fuse> {
         if (failed(KernelFormer(cluster).run()))
           return signalPassFailure();
       eraseFused(function, clusters);
+      if (!isKeptApart(function))
+        fuseContractions(function);
       moveWritesToEnd(function);
     }
   }

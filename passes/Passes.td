@@ -211,6 +211,8 @@ def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
     takes in the element-wise ops of its shape before and after it, with a further result for each value that others
     read. Every other op is a kernel of its own. First, batch normalisation is split into statistics and an
     element-wise part, the finiteness check into chunks and verdict, and updates by the types of a sweep.
+    Last, element-wise ops without an exponential join the `nn.matmul` whose result only they read, unless rounding is
+    eager: they are computed where its sums are stored.
 
     What is stored between kernels is narrow: a cast to a wider type is made by each kernel that reads it, where the
     kernel can, and one to a narrower type stands right behind what it rounds. Both change places with reshapes and

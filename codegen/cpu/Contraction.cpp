@@ -16,6 +16,15 @@ static constexpr int64_t smallOperandBytes = 32 << 10;
 static constexpr int64_t smallColumnsBytes = 256 << 10;
 /// Steps of depth that rows lying side by side are packed in: cache lines of that many stay in one set.
 static constexpr int64_t packedSteps = 8;
+/// Rows beyond this many bytes do not stay in the second-level cache: each row panel is then used for a group
+/// of column panels while it is in the first level.
+static constexpr int64_t residentRowsBytes = 512 << 10;
+/// What the packed columns of a group may take of the second-level cache.
+static constexpr int64_t groupBytes = 256 << 10;
+/// Steps of depth that are summed at once beside rows that are not resident.
+static constexpr int64_t blockSteps = 512;
+/// Sums that wait for the next block of depth take no more than this.
+static constexpr int64_t waitingSumsBytes = 4 << 20;
 /// Rows a multiple of this apart share their first-level cache sets.
 static constexpr int64_t aliasingBytes = 2048;
 namespace {
@@ -32,13 +41,26 @@ struct Product {
   int64_t depthSteps() const { return form.steps(spec.k); }
   int64_t rowPanelElements() const { return depthSteps() * tiles.rowWidth; }
   int64_t columnWidth() const { return llvm::alignTo(tiles.columns, form.lanes); }
-  int64_t columnPanelElements() const { return depthSteps() * columnWidth(); }
   int64_t itemsPerBatch() const { return splitRows ? tiles.rowPanels : tiles.columnPanels(); }
   /// Row panels packed at a time.
   int64_t blockPanels() const {
+    if (!packRows)
+      return tiles.rowPanels;
     int64_t fitting = packedRowsBytes / (rowPanelElements() * form.panelBytes());
     return std::clamp<int64_t>(fitting, 1, tiles.rowPanels);
   }
+
+  /// Column panels packed at a time, and the steps of their depth that are. With a group of 1 every row panel
+  /// is used for one column panel after the other.
+  int64_t group = 1, groupSteps = 1;
+
+  bool grouped() const { return group > 1; }
+  /// The depth is summed in blocks, with sums in memory between them.
+  bool blocked() const { return groupSteps < depthSteps(); }
+  int64_t groupPanelElements() const { return groupSteps * columnWidth(); }
+  int64_t sumStride() const { return group * columnWidth(); }
+  int64_t sumPanelElements() const { return (tiles.rows + (tiles.tallPanels > 0 ? 1 : 0)) * sumStride(); }
+  int64_t sumElements() const { return blocked() ? blockPanels() * sumPanelElements() : 0; }
 };
 
 } // namespace
@@ -70,6 +92,26 @@ static bool shouldPackColumns(const Product &p) {
   return spec.type != p.form.compute || spec.k * spec.n * bytes > smallColumnsBytes;
 }
 
+/// Sets the group and its steps.
+static void planGroups(Product &p) {
+  p.groupSteps = p.depthSteps();
+  int64_t rowsBytes = p.tiles.rowPanels * p.rowPanelElements() * p.form.panelBytes();
+  if (!p.packColumns || rowsBytes <= residentRowsBytes)
+    return;
+  int64_t columnBytes = p.columnWidth() * p.form.panelBytes();
+  auto fitting = [&] {
+    return std::clamp<int64_t>(groupBytes / (p.groupSteps * columnBytes), 1, p.tiles.columnPanels());
+  };
+  p.group = fitting();
+  if (p.depthSteps() < 2 * blockSteps)
+    return;
+  Product blocks = p;
+  p.groupSteps = blockSteps;
+  p.group = fitting();
+  if (p.sumElements() * p.form.compute.getIntOrFloatBitWidth() / 8 > waitingSumsBytes)
+    p = blocks;
+}
+
 static Product planProduct(const ContractionSpec &spec, const CpuLevel &level) {
   Product p;
   p.spec = spec;
@@ -78,6 +120,7 @@ static Product planProduct(const ContractionSpec &spec, const CpuLevel &level) {
   p.packRows = shouldPackRows(p);
   p.packColumns = shouldPackColumns(p);
   p.splitRows = p.tiles.rowPanels >= p.tiles.columnPanels();
+  planGroups(p);
   return p;
 }
 
@@ -99,7 +142,8 @@ ContractionPlan planContraction(const ContractionSpec &spec, const CpuLevel &lev
   if (p.packRows)
     plan.scratchBytes += bytesOf(p.blockPanels() * p.rowPanelElements());
   if (p.packColumns)
-    plan.scratchBytes += bytesOf(p.columnPanelElements());
+    plan.scratchBytes += bytesOf(p.group * p.groupPanelElements());
+  plan.scratchBytes += llvm::alignTo(p.sumElements() * p.form.compute.getIntOrFloatBitWidth() / 8, 64);
   return plan;
 }
 
@@ -110,7 +154,8 @@ struct Emitter {
   ContractionBuilder &b;
   const Product &p;
   Value a, columnsOperand, bias, c;
-  Value packedRows, packedColumns;
+  StoreSums store;
+  Value packedRows, packedColumns, sums;
 
   OperandView rowsView(Value batch) {
     const ContractionSpec &spec = p.spec;
@@ -167,18 +212,110 @@ struct Emitter {
     return {view.flat, base, view.laneStride, view.depthStride * p.form.depthPerStep};
   }
 
+  void storeResult(Value batch, TileShape shape, const Tile &tile, Value row, Value column) {
+    const ContractionSpec &spec = p.spec;
+    Value at = b.plus(b.times(batch, spec.m * spec.n), b.plus(b.times(row, spec.n), column));
+    storeTile(b, shape, tile, {c, at, spec.n, bias, column, /*biasByRow=*/false, store});
+  }
+
   /// All tiles of a block of row panels and a range of column panels.
   void tiles(Value batch, PanelRange block, PanelRange columnRange) {
-    const ContractionSpec &spec = p.spec;
+    if (p.grouped() || p.blocked())
+      return groupedTiles(batch, block, columnRange);
     forEachColumnPanel(b, p.tiles, columnRange, [&](Value column, int64_t columns) {
       TileColumns columnData = columnPanel(batch, column, columns);
       forEachRowPanel(b, p.tiles, block, [&](Value panel, Value row, int64_t rows) {
         TileShape shape{rows, columns};
         TileRows rowData = rowPanel(batch, b.minus(panel, block.lo), row);
-        Tile tile = accumulateTile(b, shape, rowData, columnData, spec.k, zeroTile(b, shape));
-        Value at = b.plus(b.times(batch, spec.m * spec.n), b.plus(b.times(row, spec.n), column));
-        storeTile(b, shape, tile, {c, at, spec.n, bias, column, /*biasByRow=*/false});
+        Tile tile = accumulateTile(b, shape, rowData, columnData, p.spec.k, zeroTile(b, shape));
+        storeResult(batch, shape, tile, row, column);
       });
+    });
+  }
+
+  void groupedTiles(Value batch, PanelRange block, PanelRange columnRange) {
+    b.loop(columnRange.lo, columnRange.hi, p.group, [&](Value first) {
+      Group group{batch, block, {first, b.smaller(b.plus(first, p.group), columnRange.hi)}};
+      if (p.blocked())
+        blockedTiles(group);
+      else
+        addDepth(group, b.index(0), p.spec.k);
+    });
+  }
+
+  /// Row panels and a group of column panels, of which packedColumns has a block of the depth.
+  struct Group {
+    Value batch;
+    PanelRange rows, columns;
+  };
+
+  void forEachTile(const Group &group,
+                   function_ref<void(Value panel, Value row, Value column, TileShape shape)> body) {
+    forEachRowPanel(b, p.tiles, group.rows, [&](Value panel, Value row, int64_t rows) {
+      forEachColumnPanel(b, p.tiles, group.columns, [&](Value column, int64_t columns) {
+        body(b.minus(panel, group.rows.lo), row, column, {rows, columns});
+      });
+    });
+  }
+
+  /// Number of a column's panel in its group.
+  Value panelInGroup(const Group &group, Value column) {
+    return b.minus(b.quotient(column, p.tiles.columns), group.columns.lo);
+  }
+
+  void blockedTiles(const Group &group) {
+    int64_t depth = p.groupSteps * p.form.depthPerStep, whole = p.depthSteps() / p.groupSteps;
+    auto sumAt = [&](Value panel, Value column) {
+      return b.plus(b.times(panel, p.sumPanelElements()),
+                    b.times(panelInGroup(group, column), p.columnWidth()));
+    };
+    emitClear(b, sums, p.sumElements());
+    b.loop(whole, [&](Value i) { addDepth(group, b.times(i, p.groupSteps), depth, sumAt); });
+    if (int64_t rest = p.spec.k - whole * depth; rest > 0)
+      addDepth(group, b.index(whole * p.groupSteps), rest, sumAt);
+    forEachTile(group, [&](Value panel, Value row, Value column, TileShape shape) {
+      Tile tile = loadTile(b, shape, sums, sumAt(panel, column), p.sumStride());
+      storeResult(group.batch, shape, tile, row, column);
+    });
+  }
+
+  /// Sums `depth` from `step` on: into the sums at `sumAt`, or, where that is all, into the result.
+  void addDepth(const Group &group, Value step, int64_t depth,
+                function_ref<Value(Value panel, Value column)> sumAt = {}) {
+    packGroup(group, step, depth);
+    forEachTile(group, [&](Value panel, Value row, Value column, TileShape shape) {
+      TileRows rowData = rowPanel(group.batch, panel, row);
+      rowData.base = b.plus(rowData.base, b.times(step, rowData.stepStride));
+      Value at = b.times(panelInGroup(group, column), p.groupPanelElements());
+      TileColumns columnData{packedColumns, at, p.columnWidth(), /*padded=*/true};
+      Value place = sumAt ? sumAt(panel, column) : Value();
+      Tile tile = sumAt ? loadTile(b, shape, sums, place, p.sumStride()) : zeroTile(b, shape);
+      tile = accumulateTile(b, shape, rowData, columnData, depth, tile);
+      if (sumAt)
+        saveTile(b, shape, tile, sums, place, p.sumStride());
+      else
+        storeResult(group.batch, shape, tile, row, column);
+    });
+  }
+
+  /// Packs `depth` from `step` on of a group's columns. Columns that lie side by side are packed a few steps
+  /// of all panels at a time, so that memory is read in longer runs.
+  void packGroup(const Group &group, Value step, int64_t depth) {
+    int64_t steps = p.form.steps(depth), chunk = p.spec.transposeB ? steps : packedSteps;
+    int64_t chunked = steps / chunk * chunk;
+    b.loop(b.index(0), b.index(chunked), chunk,
+           [&](Value at) { packGroupSteps(group, step, at, std::min(chunk * p.form.depthPerStep, depth)); });
+    if (chunked != steps)
+      packGroupSteps(group, step, b.index(chunked), depth - chunked * p.form.depthPerStep);
+  }
+
+  void packGroupSteps(const Group &group, Value step, Value at, int64_t depth) {
+    OperandView view = columnsView(group.batch);
+    view.base = b.plus(view.base, b.times(b.plus(step, at), p.form.depthPerStep * view.depthStride));
+    forEachColumnPanel(b, p.tiles, group.columns, [&](Value column, int64_t columns) {
+      Value to =
+          b.plus(b.times(panelInGroup(group, column), p.groupPanelElements()), b.times(at, p.columnWidth()));
+      emitPack(b, view, column, columns, depth, packedColumns, to, p.columnWidth());
     });
   }
 
@@ -203,18 +340,23 @@ struct Emitter {
 
 LogicalResult emitContraction(OpBuilder &builder, Location loc, const ContractionSpec &spec,
                               const CpuLevel &level, Value a, Value b, Value bias, Value c, Value lo,
-                              Value hi, Value scratch) {
+                              Value hi, Value scratch, StoreSums store) {
   if (!isProductType(spec.type))
     return emitError(loc) << "contraction of " << spec.type << ": expected f32, f64, bf16 or f16";
   Product product = planProduct(spec, level);
   ContractionBuilder cb(builder, loc, level, product.form);
-  Emitter emitter{cb, product, cb.flat(a), cb.flat(b), bias ? cb.flat(bias) : Value(), cb.flat(c), {}, {}};
+  Emitter emitter{
+      cb,    product, cb.flat(a), cb.flat(b), bias ? cb.flat(bias) : Value(), c ? cb.flat(c) : Value(),
+      store, {},      {},         {}};
   int64_t offset = 0;
   if (product.packRows)
     emitter.packedRows =
         cb.carve(scratch, offset, product.blockPanels() * product.rowPanelElements(), product.form.panel);
   if (product.packColumns)
-    emitter.packedColumns = cb.carve(scratch, offset, product.columnPanelElements(), product.form.panel);
+    emitter.packedColumns =
+        cb.carve(scratch, offset, product.group * product.groupPanelElements(), product.form.panel);
+  if (product.blocked())
+    emitter.sums = cb.carve(scratch, offset, product.sumElements(), product.form.compute);
   emitter.run(lo, hi);
   builder.setInsertionPoint(cb.getInsertionBlock(), cb.getInsertionPoint());
   return success();

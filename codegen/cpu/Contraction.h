@@ -3,9 +3,7 @@
 #ifndef HALFSTEP_CODEGEN_CPU_CONTRACTION_H
 #define HALFSTEP_CODEGEN_CPU_CONTRACTION_H
 
-#include "codegen/cpu/CpuLevel.h"
-
-#include "mlir/IR/Builders.h"
+#include "codegen/cpu/ContractionTile.h"
 
 namespace halfstep {
 
@@ -46,11 +44,12 @@ ContractionPlan planContraction(const ContractionSpec &spec, const CpuLevel &lev
 /// memrefs of static shape and identity layout that do not overlap; any rank whose elements are those of the
 /// spec's shape in row-major order is taken. `bias` is null unless `spec.hasBias`. `scratch` is a
 /// memref<Sxi8> with S
-/// >= `planContraction(...).scratchBytes`. Fails (with an error at `loc`) on an element type it does not
-/// know.
+/// >= `planContraction(...).scratchBytes`. With a `store`, that takes the sums in place of `c`, which is
+/// null. Fails (with an error at `loc`) on an element type it does not know.
 mlir::LogicalResult emitContraction(mlir::OpBuilder &builder, mlir::Location loc, const ContractionSpec &spec,
                                     const CpuLevel &level, mlir::Value a, mlir::Value b, mlir::Value bias,
-                                    mlir::Value c, mlir::Value lo, mlir::Value hi, mlir::Value scratch);
+                                    mlir::Value c, mlir::Value lo, mlir::Value hi, mlir::Value scratch,
+                                    StoreSums store = nullptr);
 
 } // namespace halfstep
 

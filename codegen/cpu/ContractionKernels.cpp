@@ -3,6 +3,7 @@
 
 #include "dialect/nn/NNDialect.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -57,6 +58,48 @@ ContractionPlan planContractionKernel(train::KernelOp kernel, const CpuLevel &le
   return planContraction(contractionSpec(kernel), level);
 }
 
+namespace {
+
+/// The ops behind a kernel's product, on vectors of its elements. What they read and write has the shape of
+/// the product, so that one index serves all.
+class Epilogue {
+public:
+  Epilogue(train::KernelOp kernel, ValueRange operands) : kernel(kernel), operands(operands) {}
+
+  void store(ContractionBuilder &b, Value sums, Value at, int64_t count) {
+    DenseMap<Value, Value> vectors;
+    auto vectorOf = [&](Value value) -> Value {
+      if (auto argument = dyn_cast<BlockArgument>(value); argument && !vectors.contains(value))
+        vectors[value] = b.widen(b.load(b.flat(operands[argument.getArgNumber()]), at, b.form.lanes, count));
+      return vectors.lookup(value);
+    };
+    for (Operation &op : kernel.getBlock().without_terminator())
+      vectors[op.getResult(0)] = isa<nn::MatmulOp>(op) ? sums : compute(b, op, vectorOf);
+    for (auto [yielded, buffer] :
+         llvm::zip_equal(kernel.getYield()->getOperands(), operands.drop_front(kernel.getNumOperands()))) {
+      Value flat = b.flat(buffer);
+      b.store(b.round(vectorOf(yielded), flat), flat, at, count);
+    }
+  }
+
+private:
+  train::KernelOp kernel;
+  ValueRange operands;
+
+  static Value compute(ContractionBuilder &b, Operation &op, function_ref<Value(Value)> vectorOf) {
+    VectorType type = b.vectorOf(b.form.compute);
+    if (auto constant = dyn_cast<nn::ConstantOp>(op)) {
+      double number = constant.getValue().getSplatValue<APFloat>().convertToDouble();
+      Attribute element = b.getFloatAttr(b.form.compute, number);
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(type, element));
+    }
+    SmallVector<Value> inputs = llvm::map_to_vector(op.getOperands(), vectorOf);
+    return cast<ElementwiseOpInterface>(op).emitScalar(b, op.getLoc(), inputs, type, nullptr);
+  }
+};
+
+} // namespace
+
 /// The memref that a value of the kernel's region lies in.
 static Value bufferOf(Value value, ValueRange operands) {
   if (!value)
@@ -69,9 +112,15 @@ LogicalResult emitContractionKernel(OpBuilder &builder, train::KernelOp kernel, 
   auto op = cast<nn::MatmulOp>(kernel.getBlock().front());
   if (failed(checkProductTypes(op)))
     return failure();
+  bool alone = op->getNextNode() == kernel.getYield();
+  Epilogue epilogue(kernel, operands);
+  auto store = [&](ContractionBuilder &b, Value sums, Value at, int64_t count) {
+    epilogue.store(b, sums, at, count);
+  };
   return emitContraction(builder, op.getLoc(), contractionSpec(kernel), level,
                          bufferOf(op.getLhs(), operands), bufferOf(op.getRhs(), operands),
-                         bufferOf(op.getBias(), operands), operands.back(), lo, hi, scratch);
+                         bufferOf(op.getBias(), operands), alone ? operands.back() : Value(), lo, hi, scratch,
+                         alone ? StoreSums() : StoreSums(store));
 }
 
 } // namespace halfstep

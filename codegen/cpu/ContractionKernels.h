@@ -9,7 +9,7 @@
 
 namespace halfstep {
 
-/// The product of a kernel that holds one nn.matmul. A right operand of rank 2 is shared by all leading
+/// The product of a kernel that begins with one nn.matmul. A right operand of rank 2 is shared by all leading
 /// extents of the left one, which become rows.
 ContractionSpec contractionSpec(train::KernelOp kernel);
 
@@ -20,10 +20,11 @@ ConvolutionSpec convolutionSpec(train::KernelOp kernel);
 ContractionPlan planContractionKernel(train::KernelOp kernel, const CpuLevel &level);
 ContractionPlan planConvolutionKernel(train::KernelOp kernel, const CpuLevel &level);
 
-/// Emit items lo..hi at the builder's insertion point. `operands` are the kernel's inputs, then its result,
-/// as memrefs; `scratch` is a memref<Sxi8> with the plan's bytes, or null when there are none. The operands
-/// of the product have one type; bias and result are f64 beside f64, else each is f32, bf16 or f16. Other
-/// types fail with an error at the op.
+/// Emit items lo..hi at the builder's insertion point. `operands` are the kernel's inputs, then its results,
+/// as memrefs; `scratch` is a memref<Sxi8> with the plan's bytes, or null when there are none. After
+/// nn.matmul a region may hold the element-wise ops that fuse puts there; they are computed where the sums
+/// are stored, on values that are not rounded between. The operands of the product have one type; bias and
+/// result are f64 beside f64, else each is f32, bf16 or f16. Other types fail with an error at the op.
 mlir::LogicalResult emitContractionKernel(mlir::OpBuilder &builder, train::KernelOp kernel,
                                           const CpuLevel &level, mlir::ValueRange operands, mlir::Value lo,
                                           mlir::Value hi, mlir::Value scratch);

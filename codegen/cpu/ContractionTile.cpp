@@ -140,8 +140,11 @@ void storeTile(ContractionBuilder &b, TileShape shape, const Tile &tile, const T
     Value sum = tile[i];
     if (target.bias)
       sum = arith::AddFOp::create(b, sum, target.biasByRow ? biasOfRow : biasOfColumn[column / b.form.lanes]);
-    b.store(b.round(sum, target.flat), target.flat, b.plus(target.base, row * target.rowStride + column),
-            count);
+    Value at = b.plus(target.base, row * target.rowStride + column);
+    if (target.store)
+      target.store(b, sum, at, count);
+    else
+      b.store(b.round(sum, target.flat), target.flat, at, count);
   });
 }
 

@@ -29,12 +29,18 @@ struct TileColumns {
   bool padded = false;
 };
 
+/// Stores the first `count` lanes of a vector of finished sums, whose first is element `at` of the result.
+using StoreSums =
+    llvm::function_ref<void(ContractionBuilder &b, mlir::Value sums, mlir::Value at, int64_t count)>;
+
 /// Where a tile of results goes, and what is added before: at most one bias, by column or by row.
 struct TileTarget {
-  mlir::Value flat, base;
+  mlir::Value flat; ///< null: `store` knows
+  mlir::Value base;
   int64_t rowStride = 1;
   mlir::Value bias, biasAt; ///< flat buffer and index of the tile's first element, or null
   bool biasByRow = false;
+  StoreSums store = nullptr; ///< null: rounded to the elements of `flat`
 };
 
 /// Accumulators, row by row.

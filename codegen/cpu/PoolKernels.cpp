@@ -67,12 +67,16 @@ void PoolBuilder::eachPlaneOfSums(function_ref<void(Value, Value, Value)> add) {
 }
 
 void PoolBuilder::emit(nn::MaxPool2dBackwardOp op) {
+  // One element takes as long to widen as a vector of them.
+  Value wide = needsPlaneInScratch(op) ? carve(shape.outPixels(), compute) : Value();
   eachPlaneOfSums([&](Value plane, Value target, Value start) {
     Value from = times(plane, shape.outPixels());
+    if (wide)
+      copy(span(input(0), from, shape.outPixels()), wide);
     loop(shape.outPixels(), [&](Value i) {
       Value place = arith::IndexCastOp::create(*this, getIndexType(), loadScalar(input(1), plus(from, i)));
-      Value at = plus(start, place);
-      store(add(load(target, at), load(input(0), plus(from, i))), target, at);
+      Value at = plus(start, place), gradient = wide ? load(wide, i) : load(input(0), plus(from, i));
+      store(add(load(target, at), gradient), target, at);
     });
   });
 }
@@ -139,6 +143,8 @@ ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level) {
     plan.scratchBytes += KernelBuilder::carvedBytes({shape.width}, compute);
   if (needsPlaneInScratch(op))
     plan.scratchBytes += KernelBuilder::carvedBytes({shape.pixels()}, compute);
+  if (isa<nn::MaxPool2dBackwardOp>(op) && needsPlaneInScratch(op))
+    plan.scratchBytes += KernelBuilder::carvedBytes({shape.outPixels()}, compute);
   return plan;
 }
 

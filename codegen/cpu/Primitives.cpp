@@ -9,14 +9,14 @@ using namespace mlir;
 
 namespace halfstep {
 
-/// HS_F32 or HS_BF16 when all operands and the result of the kernel's op have that type and are the kernel's
-/// inputs in order; else nothing.
+/// HS_F32 or HS_BF16 when all operands and the result of the kernel's only op have that type and are the
+/// kernel's inputs in order; else nothing.
 static std::optional<int32_t> commonType(train::KernelOp kernel) {
   Operation &op = kernel.getBlock().front();
   Type type = getElementTypeOrSelf(op.getResult(0).getType());
   if (!type.isF32() && !type.isBF16())
     return std::nullopt;
-  if (op.getNumOperands() != kernel.getInputs().size())
+  if (op.getNextNode() != kernel.getYield() || op.getNumOperands() != kernel.getInputs().size())
     return std::nullopt;
   for (auto [operand, argument] : llvm::zip(op.getOperands(), kernel.getBlock().getArguments()))
     if (operand != argument || getElementTypeOrSelf(operand.getType()) != type)

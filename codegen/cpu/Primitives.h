@@ -19,7 +19,7 @@ inline constexpr llvm::StringLiteral kPrimitiveAttr = "codegen.primitive";
 using PrimitiveDesc = hs_primitive_desc;
 
 /// The kernel as a primitive; none if oneDNN cannot run it: no contraction or convolution, f64, operands of
-/// several types, or inputs that are not the op's operands one by one.
+/// several types, inputs that are not the op's operands one by one, or ops behind the contraction.
 std::optional<PrimitiveDesc> describePrimitive(train::KernelOp kernel);
 
 /// True where the shipped table holds oneDNN to be worth a library at run time: the choice of `auto`.

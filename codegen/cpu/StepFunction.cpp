@@ -73,8 +73,9 @@ private:
 
 class StepEmitter {
 public:
-  StepEmitter(ModuleOp planned, const CpuLevel &level, const std::string &prefix, const ArenaPlan &arena)
-      : planned(planned), level(level), prefix(prefix), arena(arena), names(prefix),
+  StepEmitter(ModuleOp planned, const CpuLevel &level, const std::string &prefix, const ArenaPlan &arena,
+              const std::string &stamps)
+      : planned(planned), level(level), prefix(prefix), arena(arena), stamps(stamps), names(prefix),
         b(planned.getLoc(), planned.getContext()), converter(planned.getContext()) {}
 
   OwningOpRef<ModuleOp> run() {
@@ -93,6 +94,7 @@ private:
   const CpuLevel &level;
   std::string prefix;
   ArenaPlan arena;
+  std::string stamps; ///< symbol of the array for time stamps, or empty
   KernelNames names;
   ImplicitLocOpBuilder b;
   LLVMTypeConverter converter;
@@ -213,9 +215,16 @@ private:
     Block *block = step.addEntryBlock();
     b.setInsertionPointToEnd(block);
     Value args = block->getArgument(0);
-    for (auto kernel : source.getOps<train::KernelOp>())
+    bool timed = !stamps.empty() && source.getSymName() == train::kTrainStep;
+    int64_t stamp = 0;
+    if (timed)
+      emitStamp(stamp++);
+    for (auto kernel : source.getOps<train::KernelOp>()) {
       if (failed(emitLaunch(kernel, args)))
         return failure();
+      if (timed)
+        emitStamp(stamp++);
+    }
     if (source.getSymName() != train::kForward)
       emitLoss(source, args);
     func::ReturnOp::create(b);
@@ -236,6 +245,20 @@ private:
     else
       emitParallel(*range, args, plan);
     return success();
+  }
+
+  /// stamps[i] = the time stamp counter.
+  void emitStamp(int64_t i) {
+    if (!module.lookupSymbol(stamps)) {
+      ImplicitLocOpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(module.getBody());
+      LLVM::GlobalOp::create(b, b.getI64Type(), /*isConstant=*/false, LLVM::Linkage::External, stamps,
+                             Attribute());
+    }
+    Value now = LLVM::CallIntrinsicOp::create(b, b.getI64Type(), b.getStringAttr("llvm.readcyclecounter"),
+                                              ValueRange())
+                    .getResult(0);
+    LLVM::StoreOp::create(b, now, offset(LLVM::AddressOfOp::create(b, pointer(), stamps), 8 * i));
   }
 
   void emitDirectCall(func::FuncOp range, Value args, int64_t items) {
@@ -315,12 +338,12 @@ void annotateKernels(ModuleOp planned, const CpuLevel &level) {
 }
 
 OwningOpRef<ModuleOp> emitCpuModule(ModuleOp planned, const CpuLevel &level, const std::string &prefix,
-                                    const ArenaPlan &arena) {
+                                    const ArenaPlan &arena, const std::string &stamps) {
   planned.getContext()
       ->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
                     math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
                     x86vector::X86VectorDialect>();
-  return StepEmitter(planned, level, prefix, arena).run();
+  return StepEmitter(planned, level, prefix, arena, stamps).run();
 }
 
 } // namespace halfstep

@@ -29,9 +29,12 @@ void annotateKernels(mlir::ModuleOp planned, const CpuLevel &level);
 /// Emits the kernels of a planned module and its step functions PREFIX_train_step, PREFIX_eval_step and
 /// PREFIX_forward, each `void (const hs_step_args *)`, as a new module; lowerToLlvm comes next. All other
 /// symbols begin with PREFIX and are private. A kernel with the attribute `codegen.primitive` is a call of
-/// hs_primitive_run instead. Null, with errors at the kernels, when one cannot be emitted.
+/// hs_primitive_run instead. With a name in `stamps`, the training step leaves the time stamp counter at its
+/// start and after each kernel in the external array of u64 of that name. Null, with errors at the kernels,
+/// when one cannot be emitted.
 mlir::OwningOpRef<mlir::ModuleOp> emitCpuModule(mlir::ModuleOp planned, const CpuLevel &level,
-                                                const std::string &prefix, const ArenaPlan &arena);
+                                                const std::string &prefix, const ArenaPlan &arena,
+                                                const std::string &stamps = "");
 
 } // namespace halfstep
 

@@ -8,6 +8,7 @@
 #include "codegen/library/ModelTable.h"
 #include "codegen/library/OutputFolder.h"
 #include "codegen/library/Parallel.h"
+#include "codegen/library/Profile.h"
 #include "codegen/library/Texts.h"
 #include "codegen/library/ValueTable.h"
 #include "runtime/embedded/isa.h"
@@ -43,6 +44,8 @@ private:
   LibraryDescription library;
   /// The planned module of each variant, as Frontend::save gives it.
   std::vector<std::string> plans;
+  std::string profile;         ///< NAME.profile.json
+  int64_t profiledKernels = 0; ///< of the default batch's training step; 0 without a profile
   /// With separateOps: where each variant's values lie.
   nlohmann::ordered_json values = nlohmann::ordered_json::array();
 
@@ -80,6 +83,10 @@ private:
       OwningOpRef<ModuleOp> planned = frontend.plan(batch);
       if (first)
         library = describe(*planned, request.recipe, request.name);
+      if (first && request.profile) {
+        profile = profileText(*planned);
+        profiledKernels = trainKernelCount(*planned);
+      }
       addVariant(library, *planned, batch, frontend.choosePrimitivesOf(*planned));
       for (auto [level, compiled] : llvm::zip(cpuLevels(), levels))
         if (compiled)
@@ -91,13 +98,32 @@ private:
     library.levels = levels;
   }
 
+  /// Times are taken for the default batch.
+  bool isProfiled(const Part &part) const { return request.profile && part.variant == 0; }
+
+  /// Defines the array that the profiled steps write to, and exports it.
+  void addStamps(Backend &backend, llvm::StringSet<> &exported) const {
+    const std::string symbol = stampsSymbol(library.name);
+    llvm::GlobalVariable *declared = backend.module().getNamedGlobal(symbol);
+    auto *type = llvm::ArrayType::get(llvm::Type::getInt64Ty(backend.module().getContext()),
+                                      uint64_t(profiledKernels) + 1);
+    auto *stamps =
+        new llvm::GlobalVariable(backend.module(), type, /*isConstant=*/false,
+                                 llvm::GlobalValue::ExternalLinkage, llvm::Constant::getNullValue(type));
+    stamps->takeName(declared);
+    declared->replaceAllUsesWith(stamps);
+    declared->eraseFromParent();
+    exported.insert(symbol);
+  }
+
   void makePart(Part &part) const {
     const CompileRequest silent = silentRequest();
     Frontend frontend(silent);
     OwningOpRef<ModuleOp> planned = frontend.load(plans[part.variant]);
     const std::string prefix = symbolPrefix(library.variants[part.variant].batch, part.level->name);
-    OwningOpRef<ModuleOp> code = frontend.emit(*planned, *part.level, prefix,
-                                               {library.arenaBytes, library.scratchBytes}, /*lower=*/true);
+    OwningOpRef<ModuleOp> code =
+        frontend.emit(*planned, *part.level, prefix, {library.arenaBytes, library.scratchBytes},
+                      /*lower=*/true, isProfiled(part) ? stampsSymbol(library.name) : "");
     Backend backend(library.name);
     backend.add(*code);
     backend.optimize(stepNames(prefix));
@@ -115,7 +141,10 @@ private:
       backend.add(llvm::StringRef(part.bitcode));
     backend.addRuntime(library.hasPrimitives());
     llvm::Constant *model = addModelTable(backend.module(), library);
-    backend.hide(addInterface(backend.module(), library.name, model));
+    llvm::StringSet<> exported = addInterface(backend.module(), library.name, model);
+    if (request.profile)
+      addStamps(backend, exported);
+    backend.hide(exported);
     return backend.object();
   }
 
@@ -130,6 +159,8 @@ private:
     folder.write(name + "Config.cmake", cmakeConfigText(library));
     folder.write(name + ".pc", pkgConfigText(library));
     folder.write("example.c", exampleText(library));
+    if (request.profile)
+      folder.write(name + ".profile.json", profile);
     if (request.separateOps)
       folder.write(name + kValueTableSuffix, values.dump() + "\n");
     folder.commit();

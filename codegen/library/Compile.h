@@ -16,6 +16,7 @@ struct CompileRequest {
   std::string name;      ///< identifier of the library (already mangled)
   std::string outputDir; ///< made when absent; files appear by rename, all or none
   bool hostOnly = false; ///< only this CPU's ISA level: faster to compile, for `train MODEL`
+  bool profile = false;  ///< the training step times its kernels, as Profile.h says
   /// Each op a kernel of its own whose results stay in the arena to the end of the step, and
   /// NAME.values.json, which says where (ValueTable.h): slower, for looking into a step.
   bool separateOps = false;
@@ -30,8 +31,8 @@ const std::vector<std::string> &stageNames();
 /// Diagnostic.
 std::string printStage(const CompileRequest &request, const std::string &stage);
 
-/// Writes libID.a, libID.so, ID.h, ID.manifest.json, ID.recipe.json, IDConfig.cmake, ID.pc, example.c.
-/// The same request writes the same bytes. Throws Diagnostic.
+/// Writes libID.a, libID.so, ID.h, ID.manifest.json, ID.recipe.json, IDConfig.cmake, ID.pc, example.c;
+/// ID.profile.json if `profile` is set. The same request writes the same bytes. Throws Diagnostic.
 void compileLibrary(const CompileRequest &request);
 
 /// A line for each op or gradient of the model that is not supported; empty: all are. Throws Diagnostic

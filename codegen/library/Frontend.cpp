@@ -134,9 +134,9 @@ std::vector<hs_primitive_desc> Frontend::choosePrimitivesOf(ModuleOp planned) {
 }
 
 OwningOpRef<ModuleOp> Frontend::emit(ModuleOp planned, const CpuLevel &level, const std::string &prefix,
-                                     const ArenaPlan &arena, bool lower) {
+                                     const ArenaPlan &arena, bool lower, const std::string &stamps) {
   ErrorCollector errors(mlirContext, request.note);
-  OwningOpRef<ModuleOp> module = emitCpuModule(planned, level, prefix, arena);
+  OwningOpRef<ModuleOp> module = emitCpuModule(planned, level, prefix, arena, stamps);
   if (!module)
     errors.raise("no code can be made for " + level.name.str());
   if (lower && failed(lowerToLlvm(*module, level)))

@@ -55,9 +55,11 @@ public:
   /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these.
   std::vector<hs_primitive_desc> choosePrimitivesOf(mlir::ModuleOp planned);
 
-  /// Kernels and step functions of a planned module for a level; `lower`: in the LLVM dialect.
+  /// Kernels and step functions of a planned module for a level; `lower`: in the LLVM dialect; `stamps` as
+  /// for emitCpuModule.
   mlir::OwningOpRef<mlir::ModuleOp> emit(mlir::ModuleOp planned, const CpuLevel &level,
-                                         const std::string &prefix, const ArenaPlan &arena, bool lower);
+                                         const std::string &prefix, const ArenaPlan &arena, bool lower,
+                                         const std::string &stamps = "");
 
   /// PTX of the kernels that have a CUDA form.
   std::string emitPtxOf(mlir::ModuleOp planned);

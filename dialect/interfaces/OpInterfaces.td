@@ -43,6 +43,7 @@ def ElementwiseOpInterface : OpInterface<"ElementwiseOpInterface"> {
   let methods = [
     InterfaceMethod<[{
       Emits the op's formula on scalars. Floating `operands` are in `type` (f32 or f64); integer ones in their own.
+      Formulas without integers also take vectors: `type` and all operands are then vectors of one length.
       `linearIndex` gives the row-major index of the result's element as i64, for counter-based random numbers.
     }], "::mlir::Value", "emitScalar",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::ValueRange":$operands,

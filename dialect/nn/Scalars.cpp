@@ -13,11 +13,16 @@ using namespace mlir;
 
 namespace halfstep::nn {
 
-/// Arithmetic on scalars of one floating type, written as formulas.
+/// Arithmetic on scalars of one floating type, or on vectors of them, written as formulas.
 class Scalar {
 public:
   Scalar(OpBuilder &builder, Location loc, Type type) : builder(loc, builder), type(type) {}
-  Value number(double value) { return arith::ConstantOp::create(builder, builder.getFloatAttr(type, value)); }
+  Value number(double value) {
+    TypedAttr attribute = builder.getFloatAttr(getElementTypeOrSelf(type), value);
+    if (auto vector = dyn_cast<VectorType>(type))
+      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
+    return arith::ConstantOp::create(builder, attribute);
+  }
   Value add(Value a, Value b) { return arith::AddFOp::create(builder, a, b); }
   Value sub(Value a, Value b) { return arith::SubFOp::create(builder, a, b); }
   Value mul(Value a, Value b) { return arith::MulFOp::create(builder, a, b); }

@@ -118,12 +118,24 @@ BenchResult bench(const RunOptions &options) {
   config.on_nonfinite = HS_NONFINITE_SKIP;
   Instance instance(library, config);
 
+  std::optional<StepProfile> profile;
+  if (options.profile)
+    profile.emplace(*library);
   BenchResult result;
   result.firstStepS = timeStep(instance, pool[0]);
   result.startToFirstStepS = secondsSinceStart();
   std::vector<double> times(size_t(options.steps));
-  for (size_t i = 0; i < times.size(); ++i)
+  if (profile)
+    profile->begin();
+  for (size_t i = 0; i < times.size(); ++i) {
     times[i] = timeStep(instance, pool[(i + 1) % poolSize]);
+    if (profile)
+      profile->addStep();
+  }
+  if (profile) {
+    result.kernels = profile->finish();
+    result.limits = options.limits ? *options.limits : measureLimits(options.threads, manifest.arenaBytes);
+  }
   std::sort(times.begin(), times.end());
   size_t middle = times.size() / 2;
   double median = times.size() % 2 ? times[middle] : (times[middle - 1] + times[middle]) / 2;

@@ -94,6 +94,8 @@ std::shared_ptr<const Library> Library::open(const std::string &given) {
   find("save", table.save);
   find("load", table.load);
   find("last_error", table.lastError);
+  library->stamps =
+      static_cast<const uint64_t *>(dlsym(library->handle, (place.id + "_kernel_stamps").c_str()));
   return library;
 }
 

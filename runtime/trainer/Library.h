@@ -47,6 +47,9 @@ public:
   const Manifest &manifest() const { return description; }
   const LibraryFunctions &functions() const { return table; }
   const std::string &file() const { return path; } ///< the .so
+  /// What a profiled training step writes: the time stamp counter at its start and after each kernel. Null
+  /// for a library that was not compiled for it.
+  const uint64_t *kernelStamps() const { return stamps; }
 
 private:
   Library() = default;
@@ -54,6 +57,7 @@ private:
   Manifest description;
   LibraryFunctions table;
   std::string path;
+  const uint64_t *stamps = nullptr;
   void *handle = nullptr;
 };
 

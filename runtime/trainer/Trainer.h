@@ -4,11 +4,13 @@
 #define HALFSTEP_RUNTIME_TRAINER_TRAINER_H
 
 #include "halfstep/diagnostic.hpp"
+#include "runtime/trainer/Profile.h"
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace halfstep {
 
@@ -38,6 +40,9 @@ struct RunOptions {
   std::function<void(const std::string &lines)> explain; ///< takes the explanations
 
   std::string output; ///< of predict: .npy or .safetensors
+
+  bool profile = false;                ///< of bench: the kernels' times, of a library compiled for it
+  std::optional<MachineLimits> limits; ///< of the profile; measured when absent
 };
 
 struct Metrics {
@@ -68,6 +73,8 @@ struct BenchResult {
   double firstStepS = 0;
   double startToFirstStepS = 0; ///< from the start of the process
   double peakRssMib = 0, arenaMib = 0, libraryKib = 0;
+  std::vector<KernelProfile> kernels; ///< with RunOptions::profile
+  MachineLimits limits;               ///< with RunOptions::profile
 };
 
 /// Trains. Reads everything but `output`. Throws Diagnostic.
@@ -81,7 +88,7 @@ Metrics evaluate(const RunOptions &options);
 void predict(const RunOptions &options);
 
 /// Times `steps` training steps after the first, on four batches: of `data`, or made up from the seed.
-/// Reads library, data, threads, seed, steps.
+/// Reads library, data, threads, seed, steps, profile, limits.
 BenchResult bench(const RunOptions &options);
 
 /// Writes the weights of a checkpoint (a file, or a folder as in RunOptions::resume) under their plain names,

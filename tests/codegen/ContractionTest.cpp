@@ -193,6 +193,16 @@ TEST(Contraction, RowsThatDoNotFitIntoScratchAtOnce) {
   checkAll({.m = 70, .n = 65, .k = 16384, .transposeA = true});
 }
 
+TEST(Contraction, RowsThatLeaveTheCacheMeetColumnsInGroups) {
+  checkAll({.m = 700, .n = 150, .k = 301, .transposeA = true});
+  checkAll({.m = 700, .n = 130, .k = 300, .transposeB = true, .bias = true});
+}
+
+TEST(Contraction, RowsThatLeaveTheCacheAreSummedInBlocksOfDepth) {
+  checkAll({.m = 150, .n = 70, .k = 2101, .bias = true});
+  checkAll({.batch = 2, .m = 150, .n = 45, .k = 2048, .transposeA = true, .transposeB = true});
+}
+
 TEST(Contraction, ManyPanels) {
   checkAll({.m = 130, .n = 200, .k = 70, .bias = true});
   checkAll({.m = 256, .n = 80, .k = 64, .transposeA = true});
@@ -341,21 +351,35 @@ std::vector<std::string> innermostLoops(const std::string &assembly) {
   return loops;
 }
 
+void expectSumsInRegisters(const std::string &moduleText, const CpuLevel &level) {
+  JitKernel kernel(moduleText, level, {.keepAssembly = true});
+  int products = 0;
+  for (const std::string &loop : innermostLoops(kernel.assembly())) {
+    if (loop.find("vfmadd") == std::string::npos && loop.find("vdpbf16ps") == std::string::npos)
+      continue;
+    ++products;
+    EXPECT_EQ(loop.find("(%rsp"), std::string::npos) << loop;
+  }
+  EXPECT_GT(products, 0);
+}
+
+/// The module of a product with a ReLU where it is stored.
+std::string withRelu(std::string moduleText, const Product &p, const std::string &type) {
+  const std::string yield = "train.yield %p", c = tensor(type, operandShape(p, p.m, p.n, false, true));
+  return moduleText.replace(moduleText.find(yield), yield.size(),
+                            "%q = nn.relu %p : (" + c + ") -> " + c + "\n    train.yield %q");
+}
+
 TEST(Contraction, AccumulatorsStayInRegisters) {
   for (const CpuLevel *level : hostLevels())
     for (const char *type : {"f32", "f64", "bf16", "f16"})
       for (Product p : {Product{.m = 128, .n = 128, .k = 64, .transposeB = true, .bias = true},
-                        Product{.m = 6, .n = 48, .k = 64}, Product{.m = 40, .n = 48, .k = 128}}) {
+                        Product{.m = 6, .n = 48, .k = 64}, Product{.m = 40, .n = 48, .k = 128},
+                        Product{.m = 150, .n = 96, .k = 2048}}) {
         SCOPED_TRACE(describe(p, type, *level));
-        JitKernel kernel(moduleOf(p, type), *level, {.keepAssembly = true});
-        int products = 0;
-        for (const std::string &loop : innermostLoops(kernel.assembly())) {
-          if (loop.find("vfmadd") == std::string::npos && loop.find("vdpbf16ps") == std::string::npos)
-            continue;
-          ++products;
-          EXPECT_EQ(loop.find("(%rsp"), std::string::npos) << loop;
-        }
-        EXPECT_GT(products, 0);
+        std::string moduleText = moduleOf(p, type);
+        expectSumsInRegisters(moduleText, *level);
+        expectSumsInRegisters(withRelu(moduleText, p, type), *level);
       }
 }
 

@@ -227,6 +227,28 @@ class Training(unittest.TestCase):
         self.assertEqual((report["batch"], report["steps"], report["precision"]), (32, 20, "32-true"))
         self.assertLess(report["min_ms"], 50)
 
+    def test_bench_profiles_the_kernels_of_a_model(self):
+        report = json.loads(TOOL("bench", MLP / "model.json", "--loss", "cross_entropy", "--batch", "32", *GENERATED,
+                                 "--steps", "50", "--profile", "--limits", "100,200,50", "--json"))
+        self.assertEqual(set(report), BENCH_KEYS | {"limits", "kernels"})
+        self.assertEqual(report["limits"], {"source": "flag", "f32_gflops": 100, "bf16_gflops": 200, "gbytes": 50})
+        kernels = report["kernels"]
+        products = [kernel for kernel in kernels if kernel["kind"] == "contraction"]
+        # Forward, the gradients of both weights, and that of the hidden layer.
+        self.assertEqual(sum(kernel["flops"] for kernel in products), 2 * 32 * (2 * 64 * 32 + 3 * 32 * 10))
+        self.assertEqual([kernel["median_ms"] for kernel in kernels],
+                         sorted((kernel["median_ms"] for kernel in kernels), reverse=True))
+        # The least times of the kernels were not all met in one step.
+        self.assertLessEqual(sum(kernel["min_ms"] for kernel in kernels), report["min_ms"])
+        for kernel in kernels:
+            self.assertLessEqual(kernel["min_ms"], kernel["median_ms"])
+            bound = max(kernel["flops"] / 100e6, kernel["bytes"] / 50e6)
+            self.assertAlmostEqual(kernel["fraction"], bound / kernel["median_ms"], places=9)
+
+    def test_a_library_without_timers_has_no_profile(self):
+        TOOL("bench", self.mlp, "--steps", "2", "--profile", expect=2)
+        TOOL("bench", MLP / "model.json", "--loss", "mse", "--profile", "--limits", "100,200", expect=2)
+
 
 if __name__ == "__main__":
     TOOL = Tool(sys.argv.pop(1))

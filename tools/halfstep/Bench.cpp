@@ -1,5 +1,6 @@
 // halfstep bench: how long the compiled step takes with its data in memory.
 #include "tools/halfstep/ModelOptions.h"
+#include "tools/halfstep/ProfileText.h"
 #include "tools/halfstep/Report.h"
 #include "tools/halfstep/RunFlags.h"
 #include "tools/halfstep/Verbs.h"
@@ -20,7 +21,7 @@ LibrarySource prepare(RunFlags &flags, const Recipe &recipe) {
   requireFile(flags.source);
   RecipeOptions::requireLoss(recipe, flags.source);
   RecipeOptions::requireCompilableTarget(recipe);
-  return LibrarySource::compiled(flags.source, recipe);
+  return LibrarySource::compiled(flags.source, recipe, /*separateOps=*/false, flags.run.profile);
 }
 
 nlohmann::ordered_json toJson(const BenchResult &result) {
@@ -52,12 +53,16 @@ ExitCode runBench(RunFlags &flags, bool json) {
     result.workload = std::filesystem::path(flags.source).stem().string();
   nlohmann::ordered_json object = toJson(result);
   if (json) {
+    if (flags.run.profile)
+      object.update(profileJson(result));
     std::printf("%s\n", object.dump().c_str());
     return ExitCode::Ok;
   }
   for (const auto &[key, value] : object.items())
     std::printf("%s: %s\n", key.c_str(),
                 oneLine(value.is_string() ? value.get<std::string>() : value.dump()).c_str());
+  if (flags.run.profile)
+    printProfile(result);
   return ExitCode::Ok;
 }
 
@@ -67,6 +72,7 @@ void addBench(CLI::App &app, Action &action) {
   CLI::App *verb = app.add_subcommand("bench", "Time the compiled training step");
   auto flags = std::make_shared<RunFlags>();
   auto json = std::make_shared<bool>(false);
+  auto limits = std::make_shared<std::string>();
   constexpr int64_t defaultSteps = 200;
   flags->run.steps = defaultSteps;
   flags->addSource(*verb, true);
@@ -76,11 +82,21 @@ void addBench(CLI::App &app, Action &action) {
       ->check(CLI::PositiveNumber);
   verb->add_option("--data", flags->run.data, "data file (default: made up from the seed)")
       ->type_name("FILE");
+  CLI::Option *profile = verb->add_flag(
+      "--profile", flags->run.profile,
+      "time each kernel of the step, beside what the machine can do at most; compiles MODEL for it");
+  verb->add_option("--limits", *limits, "what --profile compares with (default: measured)")
+      ->type_name("GFLOPS_F32,GFLOPS_BF16,GBYTES")
+      ->needs(profile);
   verb->add_flag("--json", *json, "print one JSON object instead of lines");
   flags->recipe.addTo(*verb);
   verb->footer("Example:\n"
                "  halfstep bench model.json --loss mse --precision bf16-mixed --threads 2 --json");
-  verb->callback([flags, json, &action] { action = [flags, json] { return runBench(*flags, *json); }; });
+  verb->callback([flags, json, limits, &action] {
+    if (!limits->empty())
+      flags->run.limits = parseLimits(*limits);
+    action = [flags, json] { return runBench(*flags, *json); };
+  });
 }
 
 } // namespace halfstep

@@ -25,13 +25,15 @@ LibrarySource LibrarySource::existing(const std::string &path, const RecipeOptio
   return source;
 }
 
-LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe, bool separateOps) {
+LibrarySource LibrarySource::compiled(const std::string &model, const Recipe &recipe, bool separateOps,
+                                      bool profile) {
   LibrarySource source;
   source.folder = std::make_unique<TemporaryDirectory>();
   CompileRequest request = compileRequest(model, "", recipe);
   request.outputDir = (source.folder->path() / request.name).string();
   request.hostOnly = true;
   request.separateOps = separateOps;
+  request.profile = profile;
   printProgress("compiling " + model + (separateOps ? " with each op on its own" : ""));
   compiler().compileLibrary(request);
   source.library = request.outputDir;

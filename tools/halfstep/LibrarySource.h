@@ -18,9 +18,10 @@ public:
   /// library is compiled.
   static LibrarySource existing(const std::string &path, const RecipeOptions &options);
 
-  /// `model` compiled for this CPU's instruction set only, into a temporary folder; with `separateOps`, as
-  /// CompileRequest says. Throws Diagnostic.
-  static LibrarySource compiled(const std::string &model, const Recipe &recipe, bool separateOps = false);
+  /// `model` compiled for this CPU's instruction set only, into a temporary folder; with `separateOps` and
+  /// `profile`, as CompileRequest says. Throws Diagnostic.
+  static LibrarySource compiled(const std::string &model, const Recipe &recipe, bool separateOps = false,
+                                bool profile = false);
 
   const std::string &path() const { return library; }
 
