@@ -22,6 +22,8 @@ inline constexpr llvm::StringLiteral kArenaBytesAttr = "train.arena_bytes";
 /// Unit attribute of a module whose ops are to be observed one by one: `fuse` makes each op that computes a
 /// kernel of its own, and `plan-memory` lets no two values share memory.
 inline constexpr llvm::StringLiteral kSeparateOpsAttr = "train.separate_ops";
+/// Of a module whose contractions stay kernels of their own: a library's primitive computes no more than one.
+inline constexpr llvm::StringLiteral kSeparateContractionsAttr = "train.separate_contractions";
 
 /// Byte offset of a field of hs_scalars; `field` is one that `train.scalar` may name, or found_inf,
 /// grad_sqnorm, loss.

@@ -1,5 +1,6 @@
 // The second round of fusion: on kernels, after they are formed.
 #include "passes/FuseContractions.h"
+#include "passes/ArenaOffsets.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/nn/NNDialect.h"
@@ -106,8 +107,9 @@ static void join(train::KernelOp product, train::KernelOp map) {
 }
 
 void fuseContractions(func::FuncOp function) {
-  auto policy = function->getParentOfType<ModuleOp>()->getAttrOfType<amp::PolicyAttr>(amp::kPolicyAttrName);
-  if (policy && policy.getRounding() == "eager")
+  auto module = function->getParentOfType<ModuleOp>();
+  auto policy = module->getAttrOfType<amp::PolicyAttr>(amp::kPolicyAttrName);
+  if (module->hasAttr(kSeparateContractionsAttr) || (policy && policy.getRounding() == "eager"))
     return;
   SmallVector<train::KernelOp> kernels = llvm::to_vector(function.getOps<train::KernelOp>());
   for (train::KernelOp kernel : kernels)

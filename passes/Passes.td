@@ -217,7 +217,8 @@ def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
     What is stored between kernels is narrow: a cast to a wider type is made by each kernel that reads it, where the
     kernel can, and one to a narrower type stands right behind what it rounds. Both change places with reshapes and
     transpositions. No value changes: kernels round as the policy says.
-    In a module with the attribute `train.separate_ops`, every op is a kernel of its own.
+    In a module with the attribute `train.separate_ops`, every op is a kernel of its own; with
+    `train.separate_contractions`, contractions are.
 
     ```mlir
     %a = nn.add %x, %b : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>

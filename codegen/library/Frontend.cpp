@@ -73,6 +73,8 @@ Frontend::Frontend(const CompileRequest &request)
 
 OwningOpRef<ModuleOp> Frontend::import(int64_t batch) {
   OwningOpRef<ModuleOp> module = importModel(mlirContext, request.model, request.recipe, batch, request.note);
+  if (request.recipe.cpuGemm == "onednn")
+    (*module)->setAttr(kSeparateContractionsAttr, UnitAttr::get(&mlirContext));
   checkSignatures(*module, request.model);
   checkSizes(*module, request.model);
   // Overrides that do not fit the model are the spec's mistake, not something that cannot be compiled.

@@ -1,56 +1,10 @@
 // Result types of the nn ops: the one place where their shape constraints are checked, so that builders,
 // verifiers and importers agree.
-#include "dialect/nn/NNDialect.h"
-
-#include "mlir/IR/Builders.h"
+#include "dialect/nn/InferTypes.h"
 
 using namespace mlir;
 
 namespace halfstep::nn {
-
-using Types = SmallVectorImpl<Type>;
-
-static RankedTensorType tensorType(Value value) { return cast<RankedTensorType>(value.getType()); }
-static Type elementType(Value value) { return tensorType(value).getElementType(); }
-static RankedTensorType makeTensor(ArrayRef<int64_t> shape, Type element) {
-  return RankedTensorType::get(shape, element);
-}
-/// Type of statistics and losses of an op on `value`.
-static Type statisticsType(Value value) { return computeType(elementType(value)); }
-
-template <typename... Parts>
-static LogicalResult fail(std::optional<Location> loc, Parts &&...parts) {
-  if (!loc)
-    return failure();
-  InFlightDiagnostic diagnostic = emitError(*loc);
-  (void)std::initializer_list<int>{(diagnostic << std::forward<Parts>(parts), 0)...};
-  return diagnostic;
-}
-
-static LogicalResult expectRank(std::optional<Location> loc, StringRef what, Value value, int64_t rank) {
-  if (tensorType(value).getRank() == rank)
-    return success();
-  return fail(loc, what, " has type ", value.getType(), ", expected rank ", rank);
-}
-
-static LogicalResult expectShape(std::optional<Location> loc, StringRef what, Value value,
-                                 ArrayRef<int64_t> shape) {
-  if (tensorType(value).getShape() == shape)
-    return success();
-  return fail(loc, what, " has type ", value.getType(), ", expected the shape ",
-              makeTensor(shape, elementType(value)));
-}
-
-static LogicalResult expectSize(std::optional<Location> loc, StringRef what, ArrayRef<int64_t> values,
-                                size_t size, int64_t least) {
-  if (values.size() != size)
-    return fail(loc, what, " has ", static_cast<int64_t>(values.size()), " values, expected ",
-                static_cast<int64_t>(size));
-  for (int64_t value : values)
-    if (value < least)
-      return fail(loc, what, " has the value ", value, ", expected at least ", least);
-  return success();
-}
 
 //===----------------------------------------------------------------------===//
 // Element-wise
@@ -73,10 +27,6 @@ static LogicalResult inferSame(std::optional<Location> loc, Value grad, Value sa
       makeTensor(tensorType(grad).getShape(), promoteTypes(elementType(grad), elementType(saved))));
   return expectShape(loc, "the saved value", saved, tensorType(grad).getShape());
 }
-
-#define HS_INFER(Op)                                                                                         \
-  LogicalResult Op::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Op::Adaptor adaptor, \
-                                     Types &types)
 
 #define HS_INFER_UNARY(Op)                                                                                   \
   HS_INFER(Op) {                                                                                             \
@@ -356,94 +306,6 @@ HS_INFER(CrossEntropyOp) {
 HS_INFER(CrossEntropyBackwardOp) {
   types.push_back(adaptor.getLogits().getType());
   return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Sequences
-//===----------------------------------------------------------------------===//
-
-static LogicalResult expectElements(std::optional<Location> loc, StringRef what, Value value) {
-  if (!llvm::is_contained(tensorType(value).getShape(), 0))
-    return success();
-  return fail(loc, what, " has type ", value.getType(), ", expected no extent of 0");
-}
-
-HS_INFER(EmbeddingOp) {
-  if (failed(expectRank(loc, "table", adaptor.getTable(), 2)) ||
-      failed(expectElements(loc, "table", adaptor.getTable())) ||
-      failed(expectElements(loc, "ids", adaptor.getIds())))
-    return failure();
-  SmallVector<int64_t> shape(tensorType(adaptor.getIds()).getShape());
-  shape.push_back(tensorType(adaptor.getTable()).getDimSize(1));
-  types.push_back(makeTensor(shape, elementType(adaptor.getTable())));
-  return success();
-}
-
-HS_INFER(EmbeddingBackwardOp) {
-  RankedTensorType grad = tensorType(adaptor.getGrad());
-  SmallVector<int64_t> shape(tensorType(adaptor.getIds()).getShape());
-  int64_t rows = adaptor.getRowsAttr().getInt();
-  if (grad.getRank() < 1)
-    return fail(loc, "grad has type ", grad, ", expected a row for each id");
-  if (failed(expectElements(loc, "grad", adaptor.getGrad())))
-    return failure();
-  if (rows < 1)
-    return fail(loc, "rows is ", rows, ", expected at least 1");
-  shape.push_back(grad.getShape().back());
-  types.push_back(makeTensor({rows, shape.back()}, grad.getElementType()));
-  return expectShape(loc, "grad", adaptor.getGrad(), shape);
-}
-
-/// Checks the operands of attention; `columns` is that of its result.
-static LogicalResult checkProjections(std::optional<Location> loc, ValueRange projections, int64_t heads,
-                                      int64_t &columns) {
-  if (projections.size() != 1 && projections.size() != 3)
-    return fail(loc, "attention of ", static_cast<int64_t>(projections.size()),
-                " tensors, expected query, key and value, or one that holds the three side by side");
-  for (Value projection : projections)
-    if (failed(expectRank(loc, "an operand of attention", projection, 3)) ||
-        failed(expectElements(loc, "an operand of attention", projection)))
-      return failure();
-  RankedTensorType query = tensorType(projections.front());
-  int64_t parts = projections.size() == 1 ? 3 : 1;
-  columns = query.getDimSize(2) / parts;
-  if (heads < 1 || heads > columns || query.getDimSize(2) % (parts * heads) != 0)
-    return fail(loc, "attention of ", query, " in ", heads, " heads, expected columns for ", parts,
-                " times as many equal parts");
-  for (Value projection : projections.drop_front()) {
-    if (elementType(projection) != query.getElementType())
-      return fail(loc, "attention of ", query, " and ", projection.getType(), ", expected one element type");
-    if (failed(expectShape(loc, "key and value", projection,
-                           {query.getDimSize(0), tensorType(projections[1]).getDimSize(1), columns})))
-      return failure();
-  }
-  return success();
-}
-
-HS_INFER(AttentionOp) {
-  int64_t heads = adaptor.getHeads(), columns = 0;
-  ValueRange projections = adaptor.getProjections();
-  if (failed(checkProjections(loc, projections, heads, columns)))
-    return failure();
-  RankedTensorType query = tensorType(projections.front());
-  int64_t batch = query.getDimSize(0), length = query.getDimSize(1);
-  types.assign({makeTensor({batch, length, columns}, query.getElementType()),
-                makeTensor({batch, heads, length}, statisticsType(projections.front()))});
-  return success();
-}
-
-HS_INFER(AttentionBackwardOp) {
-  int64_t heads = adaptor.getHeads(), columns = 0;
-  ValueRange projections = adaptor.getProjections();
-  if (failed(checkProjections(loc, projections, heads, columns)))
-    return failure();
-  int64_t batch = tensorType(projections.front()).getDimSize(0);
-  int64_t length = tensorType(projections.front()).getDimSize(1);
-  llvm::append_range(types, projections.getTypes());
-  return success(
-      succeeded(expectShape(loc, "grad", adaptor.getGrad(), {batch, length, columns})) &&
-      succeeded(expectShape(loc, "the saved result", adaptor.getResult(), {batch, length, columns})) &&
-      succeeded(expectShape(loc, "lse", adaptor.getLse(), {batch, heads, length})));
 }
 
 //===----------------------------------------------------------------------===//

@@ -94,3 +94,17 @@ module attributes {amp.policy = #amp.policy<name = "bf16-mixed", params = f32, c
     return %1 : tensor<2x4xf32>
   }
 }
+
+// -----
+
+// A library's primitive computes the product and nothing behind it.
+module attributes {train.separate_contractions} {
+  // CHECK-LABEL: func.func @separate_contractions(
+  // CHECK: train.kernel "contraction"
+  // CHECK: train.kernel "map"
+  func.func @separate_contractions(%x: tensor<2x3xf32>, %y: tensor<3x4xf32>) -> tensor<2x4xf32> {
+    %0 = nn.matmul %x, %y : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
+    %1 = nn.relu %0 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+    return %1 : tensor<2x4xf32>
+  }
+}
