@@ -131,7 +131,7 @@ def Optimizer : Pass<"optimizer", "::mlir::ModuleOp"> {
     ```mlir
     %found, %norm = amp.check_finite %0, %1 : tensor<4xf32>, tensor<4xf32> -> tensor<i32>, tensor<f64>
     train.sgd_update [@v, @w] gradients(%0, %1 : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
-      norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+      norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, nesterov = false, weight_decay = 0.0 : f64}
     train.assign @m, %m guard %found : tensor<i32> : tensor<4xf32>
     ```
   }];
@@ -169,7 +169,7 @@ def Masters : Pass<"masters", "::mlir::ModuleOp"> {
     over memory, and the step reads it instead of casting.
 
     ```mlir
-    train.param @w : tensor<3x4xf32> {init = ...}
+    train.param @w : tensor<3x4xf32> {init = #zero}
     %w = train.read @w : tensor<3x4xf32>
     %0 = amp.cast %w : tensor<3x4xf32> to tensor<3x4xbf16>
     ```
@@ -177,7 +177,7 @@ def Masters : Pass<"masters", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    train.param @w : tensor<3x4xf32> {copy_type = bf16, init = ...}
+    train.param @w : tensor<3x4xf32> {copy_type = bf16, init = #zero}
     %0 = train.read @w {copy} : tensor<3x4xbf16>
     ```
 
@@ -188,7 +188,7 @@ def Masters : Pass<"masters", "::mlir::ModuleOp"> {
     it once, to nearest-even, and its gradient, update and optimizer slots follow.
 
     ```mlir
-    train.param @w : tensor<3x4xbf16> {init = ...}
+    train.param @w : tensor<3x4xbf16> {init = #zero}
     %0 = train.read @w : tensor<3x4xbf16>
     ```
 
@@ -228,7 +228,7 @@ def Fuse : Pass<"fuse", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    %r = train.kernel "map" (%x, %b) : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32> {
+    %r = train.kernel "map"(%x, %b) : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32> {
     ^bb0(%0: tensor<8x4xf32>, %1: tensor<4xf32>):
       %2 = nn.add %0, %1 : (tensor<8x4xf32>, tensor<4xf32>) -> tensor<8x4xf32>
       %3 = nn.relu %2 : (tensor<8x4xf32>) -> tensor<8x4xf32>
@@ -249,15 +249,22 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
     of a function share memory, so that all are there when it ends.
 
     ```mlir
-    train.param @w : tensor<4xf32> {init = ...}
-    %y = train.kernel "map" (%x) : (tensor<4xf32>) -> tensor<4xf32> { ... }
+    train.param @w : tensor<4xf32> {init = #zero}
+    %w = train.read @w : tensor<4xf32>
+    %y = train.kernel "map"(%w) : (tensor<4xf32>) -> tensor<4xf32> {
+    ^bb0(%0: tensor<4xf32>):
+      %1 = nn.relu %0 : (tensor<4xf32>) -> tensor<4xf32>
+      train.yield %1 : tensor<4xf32>
+    }
     ```
 
     becomes
 
     ```mlir
-    train.param @w : tensor<4xf32> {init = ..., offsets = array<i64: 256, -1, 384, -1>}
-    %y = train.kernel "map" (%x) : (tensor<4xf32>) -> tensor<4xf32> attributes {offsets = array<i64: 640>} { ... }
+    train.param @w : tensor<4xf32> {init = #zero, offsets = array<i64: 256, -1, -1, -1>}
+    %w = train.read @w : tensor<4xf32>
+    %y = train.kernel "map"(%w) : (tensor<4xf32>) -> tensor<4xf32> attributes {offsets = array<i64: 320>} {
+    ...
     ```
   }];
 }
