@@ -28,7 +28,9 @@ class Browser:
             port = re.compile(r"successfully on port (\d+)")
             started = next(filter(None, map(port.search, self.process.stdout)))
             self.base = "http://127.0.0.1:%s/session" % started.group(1)
-            arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=%d,%d" % (width, height)]
+            # Containers give root no sandbox and little shared memory.
+            arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                         "--window-size=%d,%d" % (width, height)]
             arguments += ["--blink-settings=preferredColorScheme=0"] if dark else []
             options = {"binary": program, "args": arguments}
             wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
