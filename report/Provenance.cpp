@@ -55,6 +55,17 @@ std::optional<int64_t> numberOf(Operation *op) {
   return number;
 }
 
+std::string filePlaceOf(Location loc) {
+  auto file = loc->findInstanceOf<FileLineColLoc>();
+  if (!file)
+    return "";
+  std::string place = file.getFilename().str();
+  for (unsigned number : {file.getLine(), file.getColumn()})
+    if (number)
+      place += ":" + std::to_string(number);
+  return place;
+}
+
 std::string originOf(Operation *op) {
   auto name = op->getLoc()->findInstanceOf<NameLoc>();
   return name ? name.getName().str() : "";

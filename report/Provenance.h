@@ -24,6 +24,9 @@ bool isBackward(mlir::Operation *op);
 void markNumber(mlir::Operation *op, int64_t id);
 std::optional<int64_t> numberOf(mlir::Operation *op);
 
+/// Where in the model's file a location lies: "model.json:7:3"; empty when it does not tell.
+std::string filePlaceOf(mlir::Location loc);
+
 /// The layer, value or parameter that `op` comes from; "" where its location has no name.
 std::string originOf(mlir::Operation *op);
 

@@ -67,16 +67,9 @@ private:
     return levels;
   }
 
-  /// The request for a second look at the model, whose notes have been reported.
-  CompileRequest silentRequest() const {
-    CompileRequest silent = request;
-    silent.note = [](const std::string &) {};
-    return silent;
-  }
-
   void describeLibrary() {
     const std::vector<bool> levels = chooseLevels();
-    const CompileRequest silent = silentRequest();
+    const CompileRequest silent = request.silent();
     for (int64_t batch : batches()) {
       bool first = batch == request.recipe.batch;
       Frontend frontend(first ? request : silent);
@@ -117,7 +110,7 @@ private:
   }
 
   void makePart(Part &part) const {
-    const CompileRequest silent = silentRequest();
+    const CompileRequest silent = request.silent();
     Frontend frontend(silent);
     OwningOpRef<ModuleOp> planned = frontend.load(plans[part.variant]);
     const std::string prefix = symbolPrefix(library.variants[part.variant].batch, part.level->name);

@@ -22,6 +22,13 @@ struct CompileRequest {
   bool separateOps = false;
   NoteSink note = [](const std::string &) {};
   std::function<void(const std::string &stage)> progress = [](const std::string &) {};
+
+  /// The request for another look at the model, whose notes have been reported.
+  CompileRequest silent() const {
+    CompileRequest request = *this;
+    request.note = [](const std::string &) {};
+    return request;
+  }
 };
 
 /// Names of interfaces.md, in order: import place-casts differentiate ... kernels.

@@ -29,15 +29,9 @@ namespace halfstep {
 
 /// Where an op comes from, as far as the location tells: "model.json:7:3: 'fc1': ".
 static std::string placeOf(Location loc) {
-  std::string place;
-  if (auto file = loc->findInstanceOf<FileLineColLoc>()) {
-    place = file.getFilename().str();
-    if (file.getLine())
-      place += ":" + std::to_string(file.getLine());
-    if (file.getColumn())
-      place += ":" + std::to_string(file.getColumn());
+  std::string place = filePlaceOf(loc);
+  if (!place.empty())
     place += ": ";
-  }
   if (auto name = loc->findInstanceOf<NameLoc>())
     place += "'" + name.getName().str() + "': ";
   return place;

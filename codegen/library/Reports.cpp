@@ -49,8 +49,7 @@ PrecisionReport reportPrecision(const CompileRequest &request, const std::vector
   report.label = report.spec.name;
   Frontend frontend(request);
   fill(report, frontend, *frontend.import(report.batch), request);
-  CompileRequest silent = request; // the model's notes have been reported
-  silent.note = [](const std::string &) {};
+  const CompileRequest silent = request.silent();
   report.memory32 = memoryIn32True(silent);
   for (const std::string &stage : stages) {
     Frontend another(silent);

@@ -21,17 +21,6 @@ ordered_json typeOf(Value value) {
   return {{"dtype", typeName(type.getElementType())}, {"shape", type.getShape().vec()}};
 }
 
-std::string placeOf(Operation *op) {
-  auto file = op->getLoc()->findInstanceOf<FileLineColLoc>();
-  if (!file)
-    return "";
-  std::string place = file.getFilename().str();
-  for (unsigned number : {file.getLine(), file.getColumn()})
-    if (number)
-      place += ":" + std::to_string(number);
-  return place;
-}
-
 const char *phaseOf(Operation *op) {
   return isForward(op) ? "forward" : isBackward(op) ? "backward" : "update";
 }
@@ -76,12 +65,9 @@ private:
       return addGradients(update, kernel);
     if (kernel.getKind() == "finite" || kernel.getKind() == "assign")
       return;
-    ordered_json entry = {{"op", op->getName().getStringRef().str()},
-                          {"layer", originOf(op)},
-                          {"place", placeOf(op)},
-                          {"phase", phaseOf(op)},
-                          {"operands", ordered_json::array()},
-                          {"results", ordered_json::array()}};
+    ordered_json entry = {{"op", op->getName().getStringRef().str()}, {"layer", originOf(op)},
+                          {"place", filePlaceOf(op->getLoc())},       {"phase", phaseOf(op)},
+                          {"operands", ordered_json::array()},        {"results", ordered_json::array()}};
     for (Value value : op->getOperands())
       entry["operands"].push_back(operandInside(value, kernel));
     for (auto [result, offset] : llvm::zip_equal(kernel.getResults(), *kernel.getOffsets())) {

@@ -194,8 +194,7 @@ void RangeOptions::print(const std::string &model, const Recipe &recipe, const R
                      judged.precision,
                      calibrate(run, judged.precision.lossScale),
                      {}};
-  CompileRequest request = compileRequest(model, "", judged);
-  request.note = [](const std::string &) {}; // the model's notes have been reported
+  const CompileRequest request = compileRequest(model, "", judged).silent();
   report.suggestion = suggestOverrides(report.calibration, compiler().reportPrecision(request, {}), given);
   if (asJson) {
     std::printf("%s\n", dumpJson(toJson(report)).c_str());
