@@ -1,135 +1,12 @@
 // One function an op of the JSON model format. Defaults and parameter layouts are PyTorch's.
-#include "import/JsonOps.h"
 #include "import/GraphShapes.h"
+#include "import/JsonOpReader.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace halfstep {
 
-namespace {
-
-constexpr int64_t kMaxExtent = int64_t(1) << 31;
-
-Init uniform(double bound) { return {Init::Kind::Uniform, -bound, bound, {}}; }
-Init constant(double value) { return {Init::Kind::Constant, value, value, {}}; }
-
-/// Reads one op: attributes by typed getters that know their default, then `emit`.
-class OpReader {
-public:
-  OpReader(Graph &graph, JsonParameters &parameters, const JsonOp &json)
-      : graph(graph), parameters(parameters), json(json) {
-    node.op = json.op;
-    node.name = json.name;
-    node.inputs = json.inputs;
-    node.outputs = json.outputs;
-    node.place = json.place;
-  }
-
-  void elementwise() { emit(); }
-  void gelu();
-  void addOrMul();
-  void linear();
-  void conv2d();
-  void batchNorm();
-  void layerNorm();
-  void maxPool();
-  void avgPool();
-  void globalAvgPool();
-  void flatten();
-  void reshape();
-  void transpose();
-  void split();
-  void matmul();
-  void softmax();
-  void dropout();
-  void embedding();
-  void attention();
-  void parameter();
-
-private:
-  Graph &graph;
-  JsonParameters &parameters;
-  const JsonOp &json;
-  Node node;
-
-  const JsonValue *find(const std::string &key) const {
-    return json.attributes ? json.attributes->find(key) : nullptr;
-  }
-  const JsonValue &at(const std::string &key) const {
-    const JsonValue *value = find(key);
-    if (!value)
-      node.place.badInput("the attribute '" + key + "' is missing");
-    return *value;
-  }
-  int64_t integer(const std::string &key, int64_t fallback, int64_t least, int64_t most) const {
-    const JsonValue *value = find(key);
-    return value ? value->asInteger(least, most) : fallback;
-  }
-  int64_t axis(int64_t fallback) const { return integer("axis", fallback, -64, 63); }
-  double number(const std::string &key, double fallback, double least, double most) const {
-    const JsonValue *value = find(key);
-    if (value && (value->asNumber() < least || value->asNumber() > most))
-      value->place.badInput("'" + key + "' is out of range: got " + value->describe());
-    return value ? value->asNumber() : fallback;
-  }
-  /// An eps: a variance of 0 must not divide by 0.
-  double epsilon() const {
-    double eps = number("eps", 1e-5, 0, 1);
-    if (eps <= 0)
-      at("eps").place.badInput("'eps' must be above 0");
-    return eps;
-  }
-  bool boolean(const std::string &key, bool fallback) const {
-    const JsonValue *value = find(key);
-    return value ? value->asBoolean() : fallback;
-  }
-  std::vector<int64_t> integers(const std::string &key, int64_t least, int64_t most) const {
-    std::vector<int64_t> result;
-    for (const JsonValue &item : at(key).asArray())
-      result.push_back(item.asInteger(least, most));
-    return result;
-  }
-  /// One number for both axes, or [height, width].
-  std::vector<int64_t> pair(const std::string &key, int64_t least) const {
-    const JsonValue &value = at(key);
-    if (value.kind != JsonValue::Kind::Array)
-      return std::vector<int64_t>(2, value.asInteger(least, kMaxExtent));
-    if (value.items.size() != 2)
-      value.place.badInput("expected a number or [height, width], got " + std::to_string(value.items.size()) +
-                           " numbers");
-    return integers(key, least, kMaxExtent);
-  }
-  std::vector<int64_t> pairOr(const std::string &key, std::vector<int64_t> fallback, int64_t least) const {
-    return find(key) ? pair(key, least) : fallback;
-  }
-  std::vector<int64_t> paddingOnBothSides() const {
-    std::vector<int64_t> pads = pairOr("padding", {0, 0}, 0);
-    return {pads[0], pads[1], pads[0], pads[1]};
-  }
-
-  const Shape &inputShape(size_t rank = 0) const {
-    if (node.inputs.empty())
-      node.place.badInput("'" + node.op + "' needs an input");
-    const Shape &shape = graph.shapeOf(node.inputs[0], node.place);
-    if (rank && shape.size() != rank)
-      node.place.badInput("expected an input of rank " + std::to_string(rank) + ", got shape " +
-                          toString(shape));
-    return shape;
-  }
-  Dim featureExtent(Dim extent) const {
-    if (extent.perSample)
-      node.place.badInput("parameters cannot have the batch as an extent, got input " +
-                          toString(inputShape()));
-    return extent;
-  }
-  std::string declare(const std::string &role, const Shape &shape, Init init, bool buffer = false);
-  void pool();
-
-  void emit(const Shape &target = {}) { graph.addNode(std::move(node), target); }
-};
-
-/// Makes NAME.role, or takes the parameter that "params" names; returns its name.
 std::string OpReader::declare(const std::string &role, const Shape &shape, Init init, bool buffer) {
   if (const JsonValue *params = find("params"))
     if (const JsonValue *shared = params->asObject().find(role); shared && !buffer) {
@@ -174,7 +51,7 @@ void OpReader::addOrMul() {
 void OpReader::linear() {
   Dim in = featureExtent(inputShape().empty() ? Dim{1, true} : inputShape().back());
   Dim out{at("out").asInteger(1, kMaxExtent), false};
-  Init init = uniform(1 / std::sqrt(double(in.size)));
+  Init init = uniformInit(1 / std::sqrt(double(in.size)));
   node.op = "matmul";
   node.attributes["transpose_b"] = true;
   node.inputs.push_back(declare("weight", {out, in}, init));
@@ -192,7 +69,7 @@ void OpReader::conv2d() {
                         std::to_string(in.size) + " and the output channels " + std::to_string(out.size));
   std::vector<int64_t> kernel = pair("kernel", 1);
   Shape weight = {out, {in.size / groups, false}, {kernel[0], false}, {kernel[1], false}};
-  Init init = uniform(1 / std::sqrt(fanIn(weight)));
+  Init init = uniformInit(1 / std::sqrt(fanIn(weight)));
   node.attributes = {{"stride", pairOr("stride", {1, 1}, 1)},
                      {"padding", paddingOnBothSides()},
                      {"dilation", pairOr("dilation", {1, 1}, 1)},
@@ -208,10 +85,10 @@ void OpReader::batchNorm() {
     node.place.badInput("expected an input [N, C, ...], got shape " + toString(inputShape()));
   Shape channels = {featureExtent(inputShape()[1])};
   node.attributes = {{"eps", epsilon()}, {"momentum", number("momentum", 0.1, 0, 1)}};
-  node.inputs.push_back(declare("weight", channels, constant(1)));
-  node.inputs.push_back(declare("bias", channels, constant(0)));
-  node.inputs.push_back(declare("running_mean", channels, constant(0), /*buffer=*/true));
-  node.inputs.push_back(declare("running_var", channels, constant(1), /*buffer=*/true));
+  node.inputs.push_back(declare("weight", channels, constantInit(1)));
+  node.inputs.push_back(declare("bias", channels, constantInit(0)));
+  node.inputs.push_back(declare("running_mean", channels, constantInit(0), /*buffer=*/true));
+  node.inputs.push_back(declare("running_var", channels, constantInit(1), /*buffer=*/true));
   emit();
 }
 
@@ -221,8 +98,8 @@ void OpReader::layerNorm() {
   Shape trailing(input.begin() + first, input.end());
   std::for_each(trailing.begin(), trailing.end(), [&](Dim extent) { featureExtent(extent); });
   node.attributes = {{"axis", first}, {"eps", epsilon()}};
-  node.inputs.push_back(declare("weight", trailing, constant(1)));
-  node.inputs.push_back(declare("bias", trailing, constant(0)));
+  node.inputs.push_back(declare("weight", trailing, constantInit(1)));
+  node.inputs.push_back(declare("bias", trailing, constantInit(0)));
   emit();
 }
 
@@ -342,6 +219,8 @@ void OpReader::parameter() {
   node.inputs = {name};
   emit(shape);
 }
+
+namespace {
 
 struct OpEntry {
   void (OpReader::*read)();
