@@ -100,10 +100,21 @@ void restoreWeights(Instance &instance, const RunOptions &options, bool required
     throw Diagnostic(ExitCode::Usage, "weights are required: --weights FILE or --checkpoint DIR|FILE");
 }
 
+DataFormat requestedFormat(const RunOptions &options) {
+  if (!options.weights.empty())
+    return options.format.over(formatIn(readSafetensors(options.weights).metadata));
+  if (!options.resume.empty())
+    return options.format.over(formatIn(readCheckpoint(findCheckpoint(options.resume)).metadata));
+  return options.format;
+}
+
 void exportWeights(const std::string &checkpoint, const std::string &output) {
   TensorFile file = readCheckpoint(findCheckpoint(checkpoint));
   verifyChecksums(file);
-  writeSafetensors(output, plainWeights(file), {{"format", "pt"}});
+  std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  if (std::string format = formatIn(file.metadata).toJson(); !format.empty())
+    metadata[dataFormatKey] = format;
+  writeSafetensors(output, plainWeights(file), metadata);
 }
 
 } // namespace halfstep

@@ -16,6 +16,10 @@ std::vector<TensorView> plainWeights(const TensorFile &file);
 /// shape; then nothing was changed.
 void loadWeights(Instance &instance, const std::string &path);
 
+/// How the data of a run are to be read: as `options` ask, and otherwise as for the weights or the checkpoint
+/// that they name.
+DataFormat requestedFormat(const RunOptions &options);
+
 /// Loads what `options` name: weights, or a checkpoint. Throws Diagnostic Usage for both at once, and for
 /// none if `required`.
 void restoreWeights(Instance &instance, const RunOptions &options, bool required);
