@@ -4,6 +4,7 @@
 #define HALFSTEP_IMPORT_ONNXIMPORTER_H
 
 #include "import/OnnxFolding.h"
+#include "import/OnnxNames.h"
 #include "import/OnnxNode.h"
 #include "import/OnnxTensors.h"
 
@@ -19,7 +20,8 @@ class OnnxImporter {
 public:
   using Note = std::function<void(const std::string &)>;
 
-  OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch, const Note &note);
+  OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch, const Note &note,
+               RestoredNames restored);
 
   Graph run();
 
@@ -36,6 +38,7 @@ private:
   std::unordered_map<std::string, KnownTensor> known;      ///< folded values
   std::unordered_map<std::string, std::string> aliases;    ///< results of Identity and its like
   std::unordered_map<std::string, std::string> transposed; ///< results of Transpose of a matrix parameter
+  const RestoredNames restored;
   std::unordered_map<std::string, std::vector<std::string>> sequences; ///< pieces of SplitToSequence
   std::unordered_map<std::string, std::vector<int>> uses; ///< nodes that take a value; -1: the graph's output
   std::unordered_map<std::string, int> producers;

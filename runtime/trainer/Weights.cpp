@@ -71,10 +71,15 @@ std::vector<TensorView> plainWeights(const TensorFile &file) {
   return file.metadata.contains("halfstep_checkpoint") ? ofCheckpoint(file) : file.tensors;
 }
 
-void loadWeights(Instance &instance, const std::string &path) {
-  TensorFile file = readSafetensors(path);
+TensorFile readWeights(const std::string &path) {
+  TensorFile file = readSafetensors(findCheckpoint(path));
   if (file.metadata.contains("halfstep_checkpoint"))
     verifyChecksums(file);
+  return file;
+}
+
+void loadWeights(Instance &instance, const std::string &path) {
+  TensorFile file = readWeights(path);
   std::vector<TensorView> tensors = plainWeights(file);
   std::map<std::string, const TensorView *> weights;
   for (const TensorView &tensor : tensors)
