@@ -193,6 +193,14 @@ void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
+  bool isFused = fused.count(index) || attentions.count(index);
+  auto handler = handlers().find(node.op());
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  if (!isFused && (!standard || handler == handlers().end())) {
+    unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                             std::to_string(index) + " '" + node.name + "')");
+    return noteUnsupported(index, "");
+  }
   if (dependsOnUnknown(node.proto))
     return noteUnsupported(index, "");
   try {
@@ -201,14 +209,6 @@ void OnnxImporter::addNode(int index) {
                   found->second.attributes);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
-    const std::string &domain = node.proto.domain();
-    bool standard = domain.empty() || domain == "ai.onnx";
-    auto handler = handlers().find(node.op());
-    if (!standard || handler == handlers().end()) {
-      unsupportedOps.push_back((standard ? "" : domain + ".") + node.op() + " (node " +
-                               std::to_string(index) + " '" + node.name + "')");
-      return noteUnsupported(index, "");
-    }
     if (!fold(node))
       (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
