@@ -56,6 +56,14 @@ public:
     place.fail(ExitCode::Unsupported, message);
   }
 
+  /// The value of a key of the node's metadata, which exporters write; empty when there is none.
+  std::string metadata(const std::string &key) const {
+    for (const auto &entry : proto.metadata_props())
+      if (entry.key() == key)
+        return entry.value();
+    return "";
+  }
+
 private:
   const onnx::AttributeProto *typed(const std::string &key, onnx::AttributeProto::AttributeType type) const {
     const auto *found = find(key);
@@ -64,6 +72,13 @@ private:
     return found;
   }
 };
+
+/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
+/// is what the author wrote.
+double decimal(float value);
+
+/// The attribute `epsilon` of a normalisation, checked.
+double epsilonOf(const OnnxNode &node);
 
 } // namespace halfstep
 

@@ -1,6 +1,7 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
+#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -161,6 +162,8 @@ void OnnxImporter::addNode(int index) {
     return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
   if (auto found = attentions.find(index); found != attentions.end())
     return addAttention(node, found->second);
+  if (auto found = groupNorms.find(index); found != groupNorms.end())
+    return addGroupNormPattern(node, found->second);
 
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
@@ -209,6 +212,16 @@ void OnnxImporter::sayNotes() {
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));
+  if (!fusedGroupNorms.empty())
+    note("an InstanceNormalization between reshapes with what scales and shifts it is taken as one group "
+         "normalisation: " +
+         listOf(fusedGroupNorms));
+  if (!foldedBatchNorms.empty())
+    note("BatchNormalization was folded into convolutions by the exporter and is not trained: " +
+         listOf(foldedBatchNorms) +
+         "; to train it, export with torch.onnx.export(..., dynamo=True, optimize=False), or with "
+         "dynamo=False, "
+         "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
 }
 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
@@ -219,6 +232,7 @@ Graph readOnnxModel(const std::string &content, const std::string &file, int64_t
   stream.SetRecursionLimit(kMaxRecursion);
   if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     throw Diagnostic(ExitCode::BadInput, file + ": not an ONNX model, or cut short or damaged");
+  separateMerged(model, file, note);
   return OnnxImporter(model, file, batch, note).run();
 }
 

@@ -41,8 +41,9 @@ static bool readsAnyType(OpOperand &use) {
   Operation *user = use.getOwner();
   if (isa<ElementwiseOpInterface>(user))
     return readsAligned(use);
-  return isRowOp(user) || isa<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp,
-                              nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
+  return isRowOp(user) ||
+         isa<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp,
+             nn::BatchNormBackwardParamsOp, nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(user);
 }
 
 bool isRecomputed(Operation *op) {

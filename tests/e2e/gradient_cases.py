@@ -1,5 +1,6 @@
 """The cases of each differentiable op: sizes of 1 and of no convenient multiple, broadcasting, attributes."""
 
+from gradient_image_cases import GROUPS as IMAGE_GROUPS
 from gradient_model import attributes
 
 SHAPES = [[], [1], [2], [7], [16], [33], [64], [1, 1], [1, 5], [5, 1], [3, 4], [8, 16], [2, 17], [1, 1, 1], [2, 3, 4],
@@ -309,4 +310,4 @@ GROUPS = {
     "split-concat": [split(), concat()],
     "embedding": [embedding()],
     "attention": [attention()],
-}
+} | IMAGE_GROUPS
