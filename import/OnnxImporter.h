@@ -65,6 +65,17 @@ private:
     std::string scale, shift;
   };
   std::map<int, GroupNormPattern> groupNorms;
+  /// A Gather of places of a flat tensor: their start, and for each axis of the result the names of what
+  /// makes a range and is multiplied with it.
+  struct StridedView {
+    struct Axis {
+      std::string start, extent, step, stride;
+    };
+    std::string source, flat, start;
+    std::vector<Axis> axes;
+    std::set<int> nodes;
+  };
+  std::map<int, StridedView> stridedViews;
   std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
   std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions, fusedGroupNorms,
       foldedBatchNorms;
@@ -148,6 +159,12 @@ private:
   void addGlobalMean(const OnnxNode &node, bool keepDims);
   const KnownTensor &needNumbers(const OnnxNode &node, int input);
   void addResize(const OnnxNode &node);
+
+  // Views by places (OnnxStrided.cpp).
+  bool matchStridedAxis(const std::string &name, StridedView &found) const;
+  void matchStrided(int gather);
+  Dim needInteger(const OnnxNode &node, const std::string &name);
+  void addStridedView(const OnnxNode &node, const StridedView &found);
 
   // Normalisation in groups of channels (OnnxGroupNorm.cpp).
   std::string withoutIdentity(std::string name) const;

@@ -20,6 +20,8 @@ void OnnxImporter::findPatterns() {
       matchAttentionNode(i);
     else if (proto.node(i).op_type() == "InstanceNormalization")
       matchGroupNorm(i);
+    else if (proto.node(i).op_type() == "Gather")
+      matchStrided(i);
   }
   absorbAttentions();
 }

@@ -162,6 +162,8 @@ void OnnxImporter::addNode(int index) {
     return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
   if (auto found = attentions.find(index); found != attentions.end())
     return addAttention(node, found->second);
+  if (auto found = stridedViews.find(index); found != stridedViews.end())
+    return addStridedView(node, found->second);
   if (auto found = groupNorms.find(index); found != groupNorms.end())
     return addGroupNormPattern(node, found->second);
 

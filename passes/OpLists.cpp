@@ -32,6 +32,7 @@ static constexpr Row rows[] = {
     {"softmax", Untouched, Fp32Out, Fp32},
     {"layer_norm", Untouched, Fp32, Fp32},
     {"group_norm", Untouched, Fp32, Fp32},
+    {"interpolate", Untouched, Fp32, Untouched},
     {"gelu", Untouched, Untouched, Fp32},
     {"sum", Untouched, Fp32Out, Fp32},
     {"cat", Promote, Untouched, Promote},

@@ -17,7 +17,7 @@ func.func @group_norm_and_relu(%x: tensor<2x4x3xf32>, %s: tensor<4xf32>) -> tens
 
 // The gradient reads the bf16 image as it is: no copy of it in f32.
 // CHECK-LABEL: func.func @sums_read_narrow_values(
-// CHECK: train.kernel "group"(%arg0, %arg1, %arg2, %arg2, %arg3)
+// CHECK: train.kernel "group"(%arg0, %arg1, %arg2, %arg3)
 // CHECK: amp.cast
 // CHECK: nn.group_norm_backward_sums
 func.func @sums_read_narrow_values(%g: tensor<2x4x3xbf16>, %x: tensor<2x4x3xf32>, %m: tensor<2x4xf32>, %s: tensor<4xf32>)
