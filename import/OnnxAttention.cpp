@@ -90,11 +90,14 @@ std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &foun
 }
 
 bool OnnxImporter::isConstantOf(const std::string &name, double wanted) {
-  if (auto found = initializers.find(name); found != initializers.end()) {
-    KnownTensor tensor = readTensor(*found->second, folder, placeOf("initializer '" + name + "'"));
+  auto isRepeated = [&](const KnownTensor &tensor) {
     return !tensor.integer && std::all_of(tensor.numbers.begin(), tensor.numbers.end(),
                                           [&](double value) { return value == wanted; });
-  }
+  };
+  if (auto found = initializers.find(name); found != initializers.end())
+    return isRepeated(readTensor(*found->second, folder, placeOf("initializer '" + name + "'")));
+  if (auto found = known.find(name); found != known.end())
+    return isRepeated(found->second);
   const onnx::NodeProto *expand = producerOf(name, "Expand");
   std::optional<double> value = scalarOf(expand ? expand->input(0) : name, placeOf(""));
   return value && *value == wanted;

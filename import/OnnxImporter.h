@@ -62,6 +62,23 @@ private:
     std::set<int> nodes;
   };
   std::map<int, AttentionPattern> attentions;
+  /// Reshape, InstanceNormalization, Reshape, Mul and Add, found by the Add: numbers of the first three.
+  struct GroupNormPattern {
+    int toGroups, instance, back;
+    std::string scale, shift;
+  };
+  std::map<int, GroupNormPattern> groupNorms;
+  /// A Gather of places of a flat tensor: their start, and for each axis of the result the names of what
+  /// makes a range and is multiplied with it.
+  struct StridedView {
+    struct Axis {
+      std::string start, extent, step, stride;
+    };
+    std::string source, flat, start;
+    std::vector<Axis> axes;
+    std::set<int> nodes;
+  };
+  std::map<int, StridedView> stridedViews;
   std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
   std::set<std::string> truths;                   ///< values that are 1 or 0
   /// A known tensor that is repeated to a shape which depends on the batch.
@@ -74,7 +91,8 @@ private:
   std::vector<std::string> unsupportedOps, unsupportedNodes;
   std::set<std::string> unknown;
   size_t foldedElements = 0; ///< of all folded tensors
-  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
+  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions, fusedGroupNorms,
+      foldedBatchNorms;
 
   // The frame (OnnxReader.cpp).
   void checkVersions();
@@ -142,10 +160,39 @@ private:
   void emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
             Attributes attributes = {}, const Shape &target = {});
   void onlyFirstOutput(const OnnxNode &node) const;
-  std::vector<int64_t> pads(const OnnxNode &node) const;
-  void addPool(const OnnxNode &node, const std::string &op, Attributes attributes);
   void addNumber(const OnnxNode &node, const std::string &op, const std::string &input, double value);
-  void addGlobalPool(const OnnxNode &node, bool keepDims);
+
+  // Convolution, pooling and resizing; lines are images of height 1 (OnnxConvolution.cpp, OnnxPool.cpp,
+  // OnnxResize.cpp).
+  /// The operand as an image [n, c, h, w]: itself, or with a height of 1 where it is a line [n, c, w].
+  std::string asImage(const OnnxNode &node, int input);
+  /// Emits an op on images whose result is the node's, a line again where its first input is one.
+  void emitImage(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
+                 Attributes attributes);
+  void noteFolded(const OnnxNode &node);
+  void addConv(const OnnxNode &node);
+  void addConvTranspose(const OnnxNode &node);
+  void addMaxPool(const OnnxNode &node);
+  void addAveragePool(const OnnxNode &node);
+  void addGlobalPool(const OnnxNode &node);
+  void addGlobalMean(const OnnxNode &node, bool keepDims);
+  const KnownTensor &needNumbers(const OnnxNode &node, int input);
+  void addResize(const OnnxNode &node);
+
+  // Views by places (OnnxStrided.cpp).
+  bool matchStridedAxis(const std::string &name, StridedView &found) const;
+  void matchStrided(int gather);
+  Dim needInteger(const OnnxNode &node, const std::string &name);
+  void addStridedView(const OnnxNode &node, const StridedView &found);
+
+  // Normalisation in groups of channels (OnnxGroupNorm.cpp).
+  std::string withoutIdentity(std::string name) const;
+  void matchGroupNorm(int instance);
+  std::optional<int> scaledBy(const std::string &value, const std::string &op, std::string &other) const;
+  std::string channelVector(const OnnxNode &node, const std::string &name, const std::string &role);
+  void addGroupNorm(const OnnxNode &node);
+  void addInstanceNorm(const OnnxNode &node);
+  void addGroupNormPattern(const OnnxNode &node, const GroupNormPattern &found);
 
   void addUnary(const OnnxNode &node);
   void addGelu(const OnnxNode &node);
@@ -153,12 +200,8 @@ private:
   void addSub(const OnnxNode &node);
   void addMul(const OnnxNode &node);
   void addNeg(const OnnxNode &node);
-  void addConv(const OnnxNode &node);
   void addBatchNorm(const OnnxNode &node);
   void addLayerNorm(const OnnxNode &node);
-  void addMaxPool(const OnnxNode &node);
-  void addAveragePool(const OnnxNode &node);
-  void addGlobalAveragePool(const OnnxNode &node);
   void addDropout(const OnnxNode &node);
   void addConstant(const OnnxNode &node);
   void addIdentity(const OnnxNode &node);

@@ -1,6 +1,7 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
+#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -199,7 +200,8 @@ void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
-  bool isFused = fused.count(index) || attentions.count(index);
+  bool isFused =
+      fused.count(index) || attentions.count(index) || stridedViews.count(index) || groupNorms.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
   if (!isFused && (!standard || handler == handlers().end())) {
@@ -215,6 +217,10 @@ void OnnxImporter::addNode(int index) {
                   found->second.attributes);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
+    if (auto found = stridedViews.find(index); found != stridedViews.end())
+      return addStridedView(node, found->second);
+    if (auto found = groupNorms.find(index); found != groupNorms.end())
+      return addGroupNormPattern(node, found->second);
     if (!fold(node))
       (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
@@ -269,6 +275,16 @@ void OnnxImporter::sayNotes() {
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));
+  if (!fusedGroupNorms.empty())
+    note("an InstanceNormalization between reshapes with what scales and shifts it is taken as one group "
+         "normalisation: " +
+         listOf(fusedGroupNorms));
+  if (!foldedBatchNorms.empty())
+    note("BatchNormalization was folded into convolutions by the exporter and is not trained: " +
+         listOf(foldedBatchNorms) +
+         "; to train it, export with torch.onnx.export(..., dynamo=True, optimize=False), or with "
+         "dynamo=False, "
+         "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
 }
 
 onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) {
@@ -284,6 +300,7 @@ onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
                     const std::function<void(const std::string &)> &note) {
   onnx::ModelProto model = parseOnnx(content, file);
+  separateMerged(model, file, note);
   RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
   return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }

@@ -42,7 +42,8 @@ static bool readsAnyType(OpOperand &use) {
   if (isa<ElementwiseOpInterface>(user))
     return readsAligned(use);
   return isRowOp(user) || nn::isReduction(user) ||
-         isa<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
+         isa<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp,
+             nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(user);
 }
 
 bool isRecomputed(Operation *op) {

@@ -56,6 +56,14 @@ mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
 
+/// nn.group_norm_stats, group_norm_backward_sums.
+ContractionPlan planGroup(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitGroup(KernelBuilder &b, const KernelCall &call);
+
+/// nn.resize2d, resize2d_backward.
+ContractionPlan planResize(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitResize(KernelBuilder &b, const KernelCall &call);
+
 /// nn.attention and nn.attention_backward.
 ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);

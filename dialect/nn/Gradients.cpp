@@ -175,9 +175,9 @@ HS_GRADIENT(MaxPool2dOp) {
 }
 
 HS_GRADIENT(AvgPool2dOp) {
-  operandGrads[0] =
-      AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0], tensorType(getInput()).getShape(),
-                                  getKernel(), getStride(), getPadding(), getExcludePad());
+  operandGrads[0] = AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0],
+                                                tensorType(getInput()).getShape(), getKernel(), getStride(),
+                                                getPadding(), getExcludePad(), getUncountedAttr());
 }
 
 //===----------------------------------------------------------------------===//

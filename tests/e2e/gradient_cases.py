@@ -1,6 +1,7 @@
 """The cases of each differentiable op: sizes of 1 and of no convenient multiple, broadcasting, attributes."""
 
 from general_cases import GENERAL_GROUPS
+from gradient_image_cases import GROUPS as IMAGE_GROUPS
 from gradient_model import attributes
 from gradient_shapes import PAIRS, SHAPES, binary, broadcast_shape, reduction, unary
 
@@ -265,4 +266,5 @@ GROUPS = {
     "embedding": [embedding()],
     "attention": [attention()],
     **GENERAL_GROUPS,
+    **IMAGE_GROUPS,
 }

@@ -22,14 +22,18 @@ def integers(values):
     return "array<i64%s>" % (": " + ", ".join(map(str, values)) if values else "")
 
 
+def floats(values):
+    return "array<f64: %s>" % ", ".join("%.17e" % value for value in values)
+
+
 def attributes(**values):
-    """{key = value}: lists become integer arrays, True a unit attribute; False and None are left out."""
+    """{key = value}: lists become arrays, True a unit attribute; False and None are left out."""
     words = []
     for key, value in values.items():
         if value is True:
             words.append(key)
         elif isinstance(value, (list, tuple)):
-            words.append("%s = %s" % (key, integers(value)))
+            words.append("%s = %s" % (key, floats(value) if value and isinstance(value[0], float) else integers(value)))
         elif isinstance(value, float):
             words.append("%s = %r : f64" % (key, value))
         elif value is not None and value is not False:
