@@ -48,6 +48,19 @@ public:
   void attention();
   void parameter();
 
+  // JsonGeneral.cpp
+  void clip();
+  void ofAlpha();
+  void selu();
+  void hardsigmoid();
+  void ofTwo();
+  void compare();
+  void reduce();
+  void slice();
+  void pad();
+  void concat();
+  void expand();
+
 private:
   Graph &graph;
   JsonParameters &parameters;
@@ -128,6 +141,9 @@ private:
   std::string declare(const std::string &role, const Shape &shape, Init init, bool buffer = false);
   void pool();
   void normalizeGroups(int64_t groups);
+
+  /// Takes a number `value` in place of a second input.
+  void secondOperand();
 
   void emit(const Shape &target = {}) { graph.addNode(std::move(node), target); }
 };

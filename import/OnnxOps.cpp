@@ -8,6 +8,9 @@ namespace halfstep {
 
 void OnnxImporter::emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
                         Attributes attributes, const Shape &target) {
+  static const std::set<std::string> movers = {"reshape", "transpose", "slice", "expand"};
+  if (movers.count(op) && truths.count(inputs[0]))
+    truths.insert(node.output());
   Node result{op, node.name, std::move(inputs), {node.output()}, std::move(attributes), node.place};
   graph.addNode(std::move(result), target);
 }

@@ -177,7 +177,7 @@ void OnnxImporter::failIfUnsupported() const {
 /// True when `node` was evaluated: its result is known.
 bool OnnxImporter::fold(const OnnxNode &node) {
   // Keeps a small file from making tensors without end.
-  constexpr size_t mostFolded = size_t(1) << 26;
+  constexpr size_t mostFolded = size_t(1) << 24;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
