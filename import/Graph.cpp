@@ -81,11 +81,13 @@ bool Graph::isIds(const std::string &value) const {
 void Graph::checkIds(const Node &node) const {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     bool wanted = node.op == "embedding" && i == 1;
-    if (isIds(node.inputs[i]) == wanted)
+    bool isMask = node.op == "attention" && i + 1 == node.inputs.size() && node.flag("masked");
+    if (isIds(node.inputs[i]) == wanted || isMask)
       continue;
     if (wanted)
       node.place.badInput("'" + node.inputs[i] + "' are the ids of an embedding, expected an input of i64");
-    node.place.badInput("the input '" + node.inputs[i] + "' holds ids (i64), which only 'embedding' reads");
+    node.place.badInput("the input '" + node.inputs[i] +
+                        "' holds integers (i64), which only 'embedding' and the mask of 'attention' read");
   }
 }
 

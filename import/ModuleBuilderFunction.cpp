@@ -65,6 +65,8 @@ const std::map<std::string, GraphEmitter::Emit> &GraphEmitter::emitters() {
       {"softmax", &E::emitSoftmax},
       {"embedding", &E::emitEmbedding},
       {"attention", &E::emitAttention},
+      {"rotary", &E::emitRotary},
+      {"rms_norm", &E::emitRmsNorm},
       {"reduce_mean", &E::emitReduceMean},
       {"reshape", &E::emitReshape},
       {"transpose", &E::emitTranspose},
@@ -205,17 +207,6 @@ void GraphEmitter::emitSoftmax(const Node &node, Location loc) {
 
 void GraphEmitter::emitEmbedding(const Node &node, Location loc) {
   define(node, Value(nn::EmbeddingOp::create(builder, loc, operand(node, 0), operand(node, 1))));
-}
-
-void GraphEmitter::emitAttention(const Node &node, Location loc) {
-  SmallVector<Value> projections;
-  for (size_t i = 0; i < node.inputs.size(); ++i)
-    projections.push_back(operand(node, i));
-  auto causal = node.flag("causal") ? builder.getUnitAttr() : UnitAttr();
-  auto attention =
-      nn::AttentionOp::create(builder, loc, projections, builder.getI64IntegerAttr(node.integer("heads")),
-                              causal, builder.getF64FloatAttr(node.number("scale")));
-  define(node, attention.getResult());
 }
 
 void GraphEmitter::emitReduceMean(const Node &node, Location loc) {

@@ -8,6 +8,10 @@
 
 namespace halfstep {
 
+/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
+/// is what the author wrote.
+double decimal(float value);
+
 class OnnxNode {
 public:
   OnnxNode(const onnx::NodeProto &proto, std::string name, Place place)
@@ -64,6 +68,9 @@ private:
     return found;
   }
 };
+
+/// The attribute 'epsilon' of a normalisation, which must not be 0.
+double epsilonOf(const OnnxNode &node);
 
 } // namespace halfstep
 

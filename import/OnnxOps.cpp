@@ -8,9 +8,7 @@
 
 namespace halfstep {
 
-/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
-/// is what the author wrote.
-static double decimal(float value) {
+double decimal(float value) {
   char digits[32];
   auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
   double result = value;
@@ -206,7 +204,7 @@ void OnnxImporter::addConv(const OnnxNode &node) {
 // Normalisation, pooling, softmax, dropout
 //===----------------------------------------------------------------------===//
 
-static double epsilonOf(const OnnxNode &node) {
+double epsilonOf(const OnnxNode &node) {
   double eps = decimal(node.number("epsilon", 1e-5f));
   if (!(eps > 0 && eps <= 1))
     node.place.badInput("attribute 'epsilon' must be in (0, 1]");
@@ -345,6 +343,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"Conv", &I::addConv},
       {"BatchNormalization", &I::addBatchNorm},
       {"LayerNormalization", &I::addLayerNorm},
+      {"RMSNormalization", &I::addRmsNorm},
       {"MaxPool", &I::addMaxPool},
       {"AveragePool", &I::addAveragePool},
       {"GlobalAveragePool", &I::addGlobalAveragePool},

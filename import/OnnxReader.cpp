@@ -103,7 +103,8 @@ void OnnxImporter::checkOps() {
   for (int i = 0; i < proto.node_size(); ++i) {
     const onnx::NodeProto &node = proto.node(i);
     bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-    if (absorbed.count(i) || fused.count(i) || (standard && handlers().count(node.op_type())))
+    if (absorbed.count(i) || fused.count(i) || (standard && isSampleOp(node.op_type())) ||
+        (standard && handlers().count(node.op_type())))
       continue;
     unsupported += (unsupported.empty() ? "" : ", ") + (standard ? "" : node.domain() + ".") +
                    node.op_type() + " (node " + std::to_string(i) + " '" + nodeAt(i).name + "')";
@@ -158,10 +159,14 @@ void OnnxImporter::addNode(int index) {
   if (absorbed.count(index) || node.op() == "Constant")
     return;
   if (auto found = fused.find(index); found != fused.end())
-    return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
+    return addFused(node, found->second);
+  if (auto found = rotaries.find(index); found != rotaries.end())
+    return addRotary(node, found->second);
   if (auto found = attentions.find(index); found != attentions.end())
     return addAttention(node, found->second);
 
+  if (addSampleValue(node))
+    return;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
@@ -173,7 +178,10 @@ void OnnxImporter::addNode(int index) {
     known.emplace(node.output(), std::move(*folded));
     return;
   }
-  (this->*handlers().at(node.op()))(node);
+  auto handler = handlers().find(node.op());
+  if (handler == handlers().end())
+    node.unsupported("'" + node.op() + "' is supported on what can be computed from extents and masks only");
+  (this->*handler->second)(node);
 }
 
 void OnnxImporter::addOutputs() {
@@ -206,6 +214,8 @@ void OnnxImporter::sayNotes() {
          listOf(trainedBatchNorms));
   if (!trainedDropouts.empty())
     note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+  for (const auto &[what, names] : fusedNodes)
+    note("nodes are taken as one " + what + ": " + listOf(names));
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));

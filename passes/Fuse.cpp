@@ -48,12 +48,14 @@ StringRef kindOf(Operation *op) {
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return "convolution"; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([](auto) { return "row"; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return "column"; })
+            nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+          [](auto) { return "row"; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return "column"; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return "pool"; })
       .Case<nn::AttentionOp, nn::AttentionBackwardOp>([](auto) { return "attention"; })
+      .Case<nn::RotaryOp>([](auto) { return "rotary"; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>([](auto) { return "embedding"; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return "move"; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return "finite"; })

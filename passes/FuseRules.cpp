@@ -41,8 +41,9 @@ static bool readsAnyType(OpOperand &use) {
   Operation *user = use.getOwner();
   if (isa<ElementwiseOpInterface>(user))
     return readsAligned(use);
-  return isRowOp(user) || isa<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp,
-                              nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
+  return isRowOp(user) ||
+         isa<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp,
+             nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
 }
 
 bool isRecomputed(Operation *op) {
@@ -57,8 +58,8 @@ bool isStoredRounding(Operation *op) {
     return false;
   Value stored = cast.getInput();
   return stored.hasOneUse() &&
-         isa_and_present<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp>(
-             stored.getDefiningOp());
+         isa_and_present<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp,
+                         nn::RmsNormBackwardScaleOp>(stored.getDefiningOp());
 }
 
 //===----------------------------------------------------------------------===//
@@ -92,8 +93,10 @@ bool isPlain(Operation *op) {
 static ArrayRef<unsigned> rowOperands(Operation *op) {
   static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1};
   return llvm::TypeSwitch<Operation *, ArrayRef<unsigned>>(op)
-      .Case<nn::SoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp>([](auto) { return ArrayRef(first); })
-      .Case<nn::SoftmaxBackwardOp, nn::LayerNormBackwardInputOp>([](auto) { return ArrayRef(firstTwo); })
+      .Case<nn::SoftmaxOp, nn::LayerNormOp, nn::RmsNormOp, nn::CrossEntropyOp>(
+          [](auto) { return ArrayRef(first); })
+      .Case<nn::SoftmaxBackwardOp, nn::LayerNormBackwardInputOp, nn::RmsNormBackwardInputOp>(
+          [](auto) { return ArrayRef(firstTwo); })
       .Case<nn::CrossEntropyBackwardOp>([](auto) { return ArrayRef(second); })
       .Default(ArrayRef<unsigned>());
 }

@@ -30,6 +30,7 @@ static constexpr Row rows[] = {
     {"binary_cross_entropy", Fp32, Banned, Banned},
     {"softmax", Untouched, Fp32Out, Fp32},
     {"layer_norm", Untouched, Fp32, Fp32},
+    {"rms_norm", Untouched, Fp32, Fp32},
     {"gelu", Untouched, Untouched, Fp32},
     {"sum", Untouched, Fp32Out, Fp32},
     {"cat", Promote, Untouched, Promote},
@@ -59,7 +60,9 @@ std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key
 }
 
 bool isKept(StringRef keep, StringRef key) {
-  return key == "batch_norm" ? !keep.empty() : key == "layer_norm" && keep == "norms";
+  if (key == "batch_norm")
+    return !keep.empty();
+  return keep == "norms" && (key == "layer_norm" || key == "rms_norm");
 }
 
 } // namespace halfstep

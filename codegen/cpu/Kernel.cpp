@@ -186,14 +186,16 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([](auto) { return Family{planRow, emitRow}; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return Family{planColumn, emitColumn}; })
+            nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+          [](auto) { return Family{planRow, emitRow}; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return Family{planColumn, emitColumn}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return Family{planPool, emitPool}; })
       .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
       .Case<nn::AttentionBackwardOp>(
           [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::RotaryOp>([](auto) { return Family{planRotary, emitRotary}; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
