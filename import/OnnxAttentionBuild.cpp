@@ -97,7 +97,7 @@ std::optional<std::string> OnnxImporter::maskOperand(const OnnxNode &node, Atten
     if (!form)
       return {};
     found.causal |= form->causal;
-    return form->constant ? addMaskBuffer(node, *form->constant) : form->input;
+    return form->constant ? addMaskConstant(node, *form->constant) : form->input;
   }
   constexpr int depth = 64;
   if ((!found.asNode && !found.maskAdded) || readsParameters(found.mask, depth))

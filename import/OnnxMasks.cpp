@@ -26,7 +26,7 @@ const SampleTensor *OnnxImporter::sampleOf(const std::string &name, const Place 
   return sample ? &samples.emplace(at, std::move(*sample)).first->second : nullptr;
 }
 
-/// True when the node's result is a value that can be evaluated, which is then noted.
+/// Notes the node's result where it is a value that can be evaluated; true when that is all there is to do.
 bool OnnxImporter::addSampleValue(const OnnxNode &node) {
   if (!isSampleOp(node.op()) || node.proto.output_size() != 1)
     return false;
@@ -40,11 +40,20 @@ bool OnnxImporter::addSampleValue(const OnnxNode &node) {
   std::optional<SampleTensor> result = evaluateSamples(node, operands, graph.replacedBatch);
   if (!result)
     return false;
-  noteSample(node.output(), std::move(*result));
-  return true;
+  noteSample(node, std::move(*result));
+  // What is repeated for each sample is known to other ops as that.
+  bool isRepeated = node.op() == "Expand" && findKnown(node.input(0), node.place);
+  return known.count(node.output()) || !(isRepeated || node.op() == "ConstantOfShape");
 }
 
-void OnnxImporter::noteSample(const std::string &name, SampleTensor tensor) {
+void OnnxImporter::noteSample(const OnnxNode &node, SampleTensor tensor) {
+  // Keeps a small file from making tensors without end.
+  constexpr size_t mostCells = size_t(1) << 24;
+  const std::string &name = node.output();
+  sampleCells += tensor.cells.size();
+  if (sampleCells > mostCells)
+    node.unsupported("the model computes more than " + std::to_string(mostCells) +
+                     " elements from extents and inputs of integers");
   // An input that was only reshaped to its own shape is the input.
   for (const GraphInput &input : graph.inputs)
     if (input.name == tensor.input && tensor.shape == input.shape && tensor.integer &&
@@ -55,6 +64,16 @@ void OnnxImporter::noteSample(const std::string &name, SampleTensor tensor) {
   if (std::optional<KnownTensor> constant = knownTensorOf(tensor))
     known.emplace(name, std::move(*constant));
   samples.emplace(name, std::move(tensor));
+}
+
+/// A value that was evaluated, for an op that computes with it: by the nodes that it stands for.
+void OnnxImporter::addEvaluated(const std::string &name) {
+  auto producer = producers.find(name);
+  if (producer == producers.end() || !samples.count(name))
+    return;
+  OnnxNode node = nodeAt(producer->second);
+  if (auto handler = handlers().find(node.op()); handler != handlers().end())
+    (this->*handler->second)(node);
 }
 
 //===----------------------------------------------------------------------===//
@@ -124,14 +143,14 @@ std::optional<OnnxImporter::MaskForm> OnnxImporter::maskForm(const SampleTensor 
   return form;
 }
 
-/// The graph's value for a mask that is a constant: a buffer.
-std::string OnnxImporter::addMaskBuffer(const OnnxNode &node, const SampleTensor &mask) {
+/// The graph's value for a mask that is a constant.
+std::string OnnxImporter::addMaskConstant(const OnnxNode &node, const SampleTensor &mask) {
   KnownTensor tensor;
   for (const Dim &dim : mask.shape)
     tensor.shape.push_back(dim.size);
   for (const Cell &cell : mask.cells)
     tensor.numbers.push_back(cell.number);
-  return addTensor(node.output() + ".mask", tensor, /*buffer=*/true, node.place);
+  return addConstantNode(freshName(node.output() + ".mask"), tensor, node.place);
 }
 
 } // namespace halfstep

@@ -75,7 +75,7 @@ void OnnxImporter::matchNorm(int root) {
   last = finishNorm(last, scale, "Mul", nodes);
   if (scale.empty())
     return;
-  Attributes attributes = {{"axis", int64_t(-1)}, {"eps", decimal(float(*eps))}};
+  Attributes attributes = {{"axis", int64_t(-1)}, {"eps", decimalOf(float(*eps))}};
   const onnx::NodeProto *distance = producerOf(x, "Sub");
   const onnx::NodeProto *center =
       distance && distance->input_size() == 2 ? producerOf(distance->input(1), "ReduceMean") : nullptr;

@@ -28,10 +28,10 @@ Graph OnnxImporter::run() {
   indexNodes();
   readConstants();
   findPatterns();
-  checkOps();
   addInputs();
   for (int i = 0; i < proto.node_size(); ++i)
     addNode(i);
+  failIfUnsupported();
   addOutputs();
   sayNotes();
   return std::move(graph);
@@ -97,22 +97,6 @@ OnnxNode OnnxImporter::nodeAt(int index) const {
   return OnnxNode(node, std::move(name), std::move(place));
 }
 
-/// All unsupported ops in one diagnostic.
-void OnnxImporter::checkOps() {
-  std::string unsupported;
-  for (int i = 0; i < proto.node_size(); ++i) {
-    const onnx::NodeProto &node = proto.node(i);
-    bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-    if (absorbed.count(i) || fused.count(i) || (standard && isSampleOp(node.op_type())) ||
-        (standard && handlers().count(node.op_type())))
-      continue;
-    unsupported += (unsupported.empty() ? "" : ", ") + (standard ? "" : node.domain() + ".") +
-                   node.op_type() + " (node " + std::to_string(i) + " '" + nodeAt(i).name + "')";
-  }
-  if (!unsupported.empty())
-    placeOf("").fail(ExitCode::Unsupported, "unsupported ops: " + unsupported);
-}
-
 void OnnxImporter::addInputs() {
   std::string first;
   for (const auto &info : proto.input()) {
@@ -154,34 +138,86 @@ void OnnxImporter::addInputs() {
     placeOf("").badInput("the model has no inputs");
 }
 
-void OnnxImporter::addNode(int index) {
-  OnnxNode node = nodeAt(index);
-  if (absorbed.count(index) || node.op() == "Constant")
-    return;
-  if (auto found = fused.find(index); found != fused.end())
-    return addFused(node, found->second);
-  if (auto found = rotaries.find(index); found != rotaries.end())
-    return addRotary(node, found->second);
-  if (auto found = attentions.find(index); found != attentions.end())
-    return addAttention(node, found->second);
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
 
-  if (addSampleValue(node))
+bool OnnxImporter::dependsOnUnknown(const onnx::NodeProto &node) const {
+  return std::any_of(node.input().begin(), node.input().end(),
+                     [&](const std::string &input) { return unknown.count(input) != 0; });
+}
+
+/// Goes on after a node that is not supported: what it makes is unknown.
+void OnnxImporter::noteUnsupported(int index, const std::string &what) {
+  if (!what.empty())
+    unsupportedNodes.push_back(what);
+  unknown.insert(proto.node(index).output().begin(), proto.node(index).output().end());
+}
+
+/// All that is not supported, in one diagnostic.
+void OnnxImporter::failIfUnsupported() const {
+  if (unsupportedOps.empty() && unsupportedNodes.empty())
     return;
+  std::string ops;
+  std::vector<std::string> lines = unsupportedNodes;
+  for (const std::string &op : unsupportedOps) {
+    ops += (ops.empty() ? "" : ", ") + op;
+    lines.push_back(graph.file + ": unsupported op " + op);
+  }
+  throw UnsupportedNodes(ops.empty() ? unsupportedNodes[0] : graph.file + ": unsupported ops: " + ops, lines);
+}
+
+/// True when `node` was evaluated: its result is known.
+bool OnnxImporter::fold(const OnnxNode &node) {
+  // Keeps a small file from making tensors without end.
+  constexpr size_t mostFolded = size_t(1) << 26;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
   Shape shape;
-  bool isShape = node.op() == "Shape";
+  bool isShape = readsShapeOnly(node.op());
   if (isShape)
     shape = shapeOf(node.input(0), node.place);
-  if (std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr)) {
-    known.emplace(node.output(), std::move(*folded));
+  std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr, batch);
+  if (!folded)
+    return false;
+  foldedElements += folded->size();
+  if (foldedElements > mostFolded)
+    node.unsupported("the model computes more than " + std::to_string(mostFolded) +
+                     " elements from constants");
+  known.emplace(node.output(), std::move(*folded));
+  return true;
+}
+
+void OnnxImporter::addNode(int index) {
+  OnnxNode node = nodeAt(index);
+  if (absorbed.count(index) || node.op() == "Constant")
     return;
+  if (dependsOnUnknown(node.proto))
+    return noteUnsupported(index, "");
+  try {
+    if (auto found = fused.find(index); found != fused.end())
+      return addFused(node, found->second);
+    if (auto found = rotaries.find(index); found != rotaries.end())
+      return addRotary(node, found->second);
+    if (auto found = attentions.find(index); found != attentions.end())
+      return addAttention(node, found->second);
+    const std::string &domain = node.proto.domain();
+    bool standard = domain.empty() || domain == "ai.onnx";
+    if (standard && (addSampleValue(node) || fold(node)))
+      return;
+    auto handler = handlers().find(node.op());
+    if (!standard || handler == handlers().end()) {
+      unsupportedOps.push_back((standard ? "" : domain + ".") + node.op() + " (node " +
+                               std::to_string(index) + " '" + node.name + "')");
+      return noteUnsupported(index, "");
+    }
+    (this->*handler->second)(node);
+  } catch (const Diagnostic &diagnostic) {
+    if (diagnostic.code != ExitCode::Unsupported)
+      throw;
+    noteUnsupported(index, diagnostic.what());
   }
-  auto handler = handlers().find(node.op());
-  if (handler == handlers().end())
-    node.unsupported("'" + node.op() + "' is supported on what can be computed from extents and masks only");
-  (this->*handler->second)(node);
 }
 
 void OnnxImporter::addOutputs() {

@@ -113,7 +113,7 @@ std::optional<SampleTensor> OnnxImporter::constantOf(const std::string &name, co
   OnnxNode node = nodeAt(producer->second);
   if (node.op() == "Shape") {
     Shape shape = shapeOf(node.input(0), node.place);
-    std::optional<KnownTensor> extents = foldNode(node, {nullptr}, &shape);
+    std::optional<KnownTensor> extents = foldNode(node, {nullptr}, &shape, batch);
     return extents ? sampleTensorOf(*extents) : std::nullopt;
   }
   std::vector<SampleTensor> operands;
@@ -153,11 +153,11 @@ void OnnxImporter::addRotary(const OnnxNode &node, const RotaryPattern &found) {
       break;
     wide->shape = {places, columns};
     wide->integer = false;
-    // One buffer for all that are turned by the same table.
+    // One constant for all that are turned by the same table.
     names[i] = (i == 0 ? found.cos : found.sin) + (i == 0 ? ".cos" : ".sin");
     KnownTensor tensor{*knownTensorOf(*wide)};
     if (!graph.hasValue(names[i]))
-      addTensor(names[i], tensor, /*buffer=*/true, node.place);
+      addConstantNode(names[i], tensor, node.place);
   }
   if (!fits)
     node.unsupported("rotary positions of a value of shape " + toString(input) +

@@ -26,7 +26,7 @@ struct Cell {
 };
 
 /// More elements than the masks of any context that is exported with a mask of its own.
-inline constexpr size_t kMostSampleCells = size_t(1) << 23;
+inline constexpr size_t kMostSampleCells = size_t(1) << 22;
 
 /// Elements of one sample; 0 for none, and for more than kMostSampleCells.
 size_t countCells(const Shape &shape);

@@ -52,6 +52,7 @@ const ShapeRules &elementwiseRules();
 const ShapeRules &layerRules();
 const ShapeRules &sequenceRules();
 const ShapeRules &moveRules();
+const ShapeRules &generalRules();
 
 } // namespace halfstep
 

@@ -56,9 +56,14 @@ class Case:
 SGD = {"kind": "sgd", "lr": 3 / 64, "momentum": 0.9}
 ADAMW = {"kind": "adamw", "lr": 1 / 1024, "weight_decay": 0.1}
 IMAGE = {"x": Tensor(FLOAT, (3, 16, 16))}
+PADDED = {"x": Tensor(IDS, (12,), 32), "mask": Tensor(MASK, (12,))}
 CASES = [
     Case("tabular", {"x": Tensor(FLOAT, (10,)), "category": Tensor(IDS, (), 7)}, Tensor(NUMBER, (1,)), 16, SGD, "mse"),
     Case("mixer", IMAGE, Tensor(CLASS, (), 10), 8, SGD),
+    Case("gpt2", {"x": Tensor(IDS, (10,), 32)}, Tensor(CLASS, (10,), 32), 4, ADAMW),
+    Case("llama", PADDED, Tensor(CLASS, (12,), 32), 4, ADAMW),
+    Case("bert", PADDED, Tensor(CLASS, (), 5), 6, ADAMW),
+    Case("vit", IMAGE, Tensor(CLASS, (), 10), 8, SGD),
 ]
 
 
