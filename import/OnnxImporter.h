@@ -5,6 +5,7 @@
 #define HALFSTEP_IMPORT_ONNXIMPORTER_H
 
 #include "import/OnnxFolding.h"
+#include "import/OnnxNames.h"
 #include "import/OnnxNode.h"
 #include "import/OnnxSampleValues.h"
 #include "import/OnnxTensors.h"
@@ -21,7 +22,8 @@ class OnnxImporter {
 public:
   using Note = std::function<void(const std::string &)>;
 
-  OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch, const Note &note);
+  OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch, const Note &note,
+               RestoredNames restored);
 
   Graph run();
 
@@ -38,6 +40,7 @@ private:
   std::unordered_map<std::string, KnownTensor> known;      ///< folded values
   std::unordered_map<std::string, std::string> aliases;    ///< results of Identity and its like
   std::unordered_map<std::string, std::string> transposed; ///< results of Transpose of a matrix parameter
+  const RestoredNames restored;
   std::unordered_map<std::string, std::vector<std::string>> sequences; ///< pieces of SplitToSequence
   std::unordered_map<std::string, std::vector<int>> uses; ///< nodes that take a value; -1: the graph's output
   std::unordered_map<std::string, int> producers;
@@ -107,6 +110,7 @@ private:
   void addNode(int index);
   bool dependsOnUnknown(const onnx::NodeProto &node) const;
   void noteUnsupported(int index, const std::string &what);
+  void noteUnknownOp(int index);
   void failIfUnsupported() const;
   bool fold(const OnnxNode &node);
   void sayNotes();

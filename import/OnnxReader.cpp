@@ -16,11 +16,17 @@ constexpr int kMaxRecursion = 100;
 constexpr size_t kMaxNameLength = 1000;
 } // namespace
 
+static std::string folderOf(const std::string &file) {
+  return std::filesystem::path(file).parent_path().string();
+}
+
 OnnxImporter::OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch,
-                           const Note &note)
-    : model(model), proto(model.graph()), batch(batch), note(note),
-      folder(std::filesystem::path(file).parent_path().string()) {
+                           const Note &note, RestoredNames names)
+    : model(model), proto(model.graph()), batch(batch), note(note), folder(folderOf(file)),
+      restored(std::move(names)) {
   graph.file = file;
+  for (const FoldedTranspose &each : restored.transposes)
+    transposed.emplace(each.value, each.parameter);
 }
 
 Graph OnnxImporter::run() {
@@ -189,10 +195,24 @@ bool OnnxImporter::fold(const OnnxNode &node) {
   return true;
 }
 
+void OnnxImporter::noteUnknownOp(int index) {
+  OnnxNode node = nodeAt(index);
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                           std::to_string(index) + " '" + node.name + "')");
+  noteUnsupported(index, "");
+}
+
 void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
+  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index);
+  auto handler = handlers().find(node.op());
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  bool known = standard && handler != handlers().end();
+  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+    return noteUnknownOp(index);
   if (dependsOnUnknown(node.proto))
     return noteUnsupported(index, "");
   try {
@@ -202,16 +222,10 @@ void OnnxImporter::addNode(int index) {
       return addRotary(node, found->second);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
-    const std::string &domain = node.proto.domain();
-    bool standard = domain.empty() || domain == "ai.onnx";
     if (standard && (addSampleValue(node) || fold(node)))
       return;
-    auto handler = handlers().find(node.op());
-    if (!standard || handler == handlers().end()) {
-      unsupportedOps.push_back((standard ? "" : domain + ".") + node.op() + " (node " +
-                               std::to_string(index) + " '" + node.name + "')");
-      return noteUnsupported(index, "");
-    }
+    if (!known)
+      return noteUnknownOp(index);
     (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
     if (diagnostic.code != ExitCode::Unsupported)
@@ -245,6 +259,18 @@ static std::string listOf(const std::vector<std::string> &names) {
 }
 
 void OnnxImporter::sayNotes() {
+  std::vector<std::string> turned;
+  for (const FoldedTranspose &each : restored.transposes)
+    turned.push_back(each.parameter);
+  if (!turned.empty())
+    note("weights that the exporter stored transposed have PyTorch's names and form again: " +
+         listOf(turned));
+  if (!restored.tied.empty())
+    note("a product reads the table of an embedding, of which the exporter had made a copy: " +
+         listOf(restored.tied));
+  if (!restored.apart.empty())
+    note("parameters that the exporter had merged, as their initial values are equal, are trained apart: " +
+         listOf(restored.apart));
   if (!trainedBatchNorms.empty())
     note("BatchNormalization exported in inference mode is trained with the statistics of each batch: " +
          listOf(trainedBatchNorms));
@@ -257,15 +283,21 @@ void OnnxImporter::sayNotes() {
          listOf(fusedAttentions));
 }
 
-Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
-                    const std::function<void(const std::string &)> &note) {
+onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) {
   namespace io = google::protobuf::io;
   onnx::ModelProto model;
   io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(content.data()), int(content.size()));
   stream.SetRecursionLimit(kMaxRecursion);
   if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     throw Diagnostic(ExitCode::BadInput, file + ": not an ONNX model, or cut short or damaged");
-  return OnnxImporter(model, file, batch, note).run();
+  return model;
+}
+
+Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
+                    const std::function<void(const std::string &)> &note) {
+  onnx::ModelProto model = parseOnnx(content, file);
+  RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
+  return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }
 
 } // namespace halfstep

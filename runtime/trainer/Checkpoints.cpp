@@ -46,7 +46,8 @@ std::string toMetadata(const TrainerState &state) {
                {"batch", state.batch},
                {"val_split", state.valSplit},
                {"shuffle", state.shuffle},
-               {"drop_last", state.dropLast}})
+               {"drop_last", state.dropLast},
+               {"data", state.format.toJson()}})
       .dump();
 }
 
@@ -101,6 +102,7 @@ TrainerState stateOf(const TensorFile &checkpoint) {
   }
   if (state.step < 0 || state.updates < 0 || state.skipped < 0 || state.epoch < 0 || state.cursor < 0)
     refuse(checkpoint.path, "its metadata hold a negative count");
+  state.format = formatIn(checkpoint.metadata);
   return state;
 }
 
@@ -127,6 +129,7 @@ void requireSameSettings(const std::string &path, const TrainerState &saved, con
   require(saved.valSplit == now.valSplit, "a validation split of", json(saved.valSplit).dump(),
           json(now.valSplit).dump());
   require(saved.shuffle == now.shuffle, "shuffling", text(saved.shuffle), text(now.shuffle));
+  require(saved.format == now.format, "the data read as", saved.format.toJson(), now.format.toJson());
   require(saved.dropLast == now.dropLast, "--drop-last", text(saved.dropLast), text(now.dropLast));
 }
 
