@@ -68,6 +68,8 @@ const std::map<std::string, GraphEmitter::Emit> &GraphEmitter::emitters() {
         {"layer_norm", &E::emitLayerNorm},
         {"embedding", &E::emitEmbedding},
         {"attention", &E::emitAttention},
+        {"rotary", &E::emitRotary},
+        {"rms_norm", &E::emitRmsNorm},
         {"reshape", &E::emitReshape},
         {"transpose", &E::emitTranspose},
         {"split", &E::emitSplit},
@@ -198,17 +200,6 @@ void GraphEmitter::emitLayerNorm(const Node &node, Location loc) {
 
 void GraphEmitter::emitEmbedding(const Node &node, Location loc) {
   define(node, Value(nn::EmbeddingOp::create(builder, loc, operand(node, 0), operand(node, 1))));
-}
-
-void GraphEmitter::emitAttention(const Node &node, Location loc) {
-  SmallVector<Value> projections;
-  for (size_t i = 0; i < node.inputs.size(); ++i)
-    projections.push_back(operand(node, i));
-  auto causal = node.flag("causal") ? builder.getUnitAttr() : UnitAttr();
-  auto attention =
-      nn::AttentionOp::create(builder, loc, projections, builder.getI64IntegerAttr(node.integer("heads")),
-                              causal, builder.getF64FloatAttr(node.number("scale")));
-  define(node, attention.getResult());
 }
 
 void GraphEmitter::emitReshape(const Node &node, Location loc) {

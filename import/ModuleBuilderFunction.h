@@ -73,6 +73,8 @@ private:
   void emitLayerNorm(const Node &node, mlir::Location loc);
   void emitEmbedding(const Node &node, mlir::Location loc);
   void emitAttention(const Node &node, mlir::Location loc);
+  void emitRotary(const Node &node, mlir::Location loc);
+  void emitRmsNorm(const Node &node, mlir::Location loc);
   void emitReshape(const Node &node, mlir::Location loc);
   void emitTranspose(const Node &node, mlir::Location loc);
   void emitSplit(const Node &node, mlir::Location loc);

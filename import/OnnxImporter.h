@@ -1,11 +1,13 @@
 // The state of one ONNX import, shared by the frame (OnnxReader), the ops (OnnxOps) and the patterns
-// (OnnxPatterns, OnnxAttention).
+// (OnnxPatterns, OnnxNormPatterns, OnnxRotary,
+// OnnxAttention).
 #ifndef HALFSTEP_IMPORT_ONNXIMPORTER_H
 #define HALFSTEP_IMPORT_ONNXIMPORTER_H
 
 #include "import/OnnxFolding.h"
 #include "import/OnnxNames.h"
 #include "import/OnnxNode.h"
+#include "import/OnnxSampleValues.h"
 #include "import/OnnxTensors.h"
 
 #include <functional>
@@ -43,9 +45,10 @@ private:
   std::unordered_map<std::string, std::vector<int>> uses; ///< nodes that take a value; -1: the graph's output
   std::unordered_map<std::string, int> producers;
 
-  /// What OnnxPatterns found: the last node of a pattern becomes `op` of `input`; the others vanish.
+  /// What OnnxPatterns found: the last node of a pattern becomes `op` of `inputs`; the others vanish.
   struct Fused {
-    std::string op, input;
+    std::string op;
+    std::vector<std::string> inputs;
     Attributes attributes;
   };
   std::map<int, Fused> fused;
@@ -58,7 +61,11 @@ private:
     bool keyByRows = false; ///< the key is [b, t, h, d]
     bool asNode = false;    ///< one node of opset 23, whose scale is `scale`; 0: 1 / sqrt(d)
     double scale = 0;
-    bool swapped = false; ///< the result is [b, t, h, d]
+    bool swapped = false;   ///< the result is [b, t, h, d]
+    std::string mask;       ///< "" when there is none
+    bool maskAdded = true;  ///< the mask is added to the scores; false: it is a truth that shows a key
+    bool maskHides = false; ///< as a truth, it hides keys instead
+    bool repeated = false;  ///< keys and values are repeated, for heads of queries that share them
     std::set<int> nodes;
   };
   std::map<int, AttentionPattern> attentions;
@@ -79,8 +86,25 @@ private:
     std::set<int> nodes;
   };
   std::map<int, StridedView> stridedViews;
-  std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
-  std::set<std::string> truths;                   ///< values that are 1 or 0
+  /// What a mask means to attention: see maskForm.
+  struct MaskForm {
+    bool causal = false;
+    std::string input;
+    std::optional<SampleTensor> constant;
+  };
+  /// Rotary positions of values [b, h, t, d], or of [b, t, h, d], found by their last node.
+  struct RotaryPattern {
+    std::string input, cos, sin;
+    bool interleaved = false;
+    std::set<int> nodes;
+  };
+  std::map<int, RotaryPattern> rotaries;
+  std::unordered_map<std::string, std::string>
+      rowForms; ///< values [b, h, t, d] that are made as [b, t, h, d]
+  std::unordered_map<std::string, SampleTensor> samples; ///< values that OnnxMasks evaluated
+  size_t sampleCells = 0;                                ///< of all of them
+  std::unordered_map<std::string, bool> foldable;        ///< what isFoldable found
+  std::set<std::string> truths;                          ///< values that are 1 or 0
   /// A known tensor that is repeated to a shape which depends on the batch.
   struct Repeated {
     KnownTensor value;
@@ -93,6 +117,7 @@ private:
   size_t foldedElements = 0; ///< of all folded tensors
   std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions, fusedGroupNorms,
       foldedBatchNorms;
+  std::map<std::string, std::vector<std::string>> fusedNodes; ///< by what the nodes are taken as
 
   // The frame (OnnxReader.cpp).
   void checkVersions();
@@ -103,6 +128,7 @@ private:
   void addNode(int index);
   bool dependsOnUnknown(const onnx::NodeProto &node) const;
   void noteUnsupported(int index, const std::string &what);
+  void noteUnknownOp(int index);
   void failIfUnsupported() const;
   bool fold(const OnnxNode &node);
   void sayNotes();
@@ -130,7 +156,33 @@ private:
   void findPatterns();
   std::optional<double> factorOf(const onnx::NodeProto &node, int side);
   void matchErfGelu(int erf);
+  void matchTanhGelu(int tanh);
+  void finishGelu(int function, const std::string &x, std::set<int> nodes, bool tanh);
   void matchSilu(int sigmoid);
+  /// Takes `nodes` out of the graph but for `last`, which becomes what `made` says.
+  void fuse(int last, std::set<int> nodes, Fused made, const std::string &what);
+
+  // Normalisations (OnnxNormPatterns.cpp).
+  void matchNorm(int root);
+  void addFused(const OnnxNode &node, const Fused &made);
+  void addRmsNorm(const OnnxNode &node);
+  int finishNorm(int last, std::string &parameter, const std::string &op, std::set<int> &nodes);
+
+  // Rotary positions (OnnxRotary.cpp).
+  void matchRotary(int add);
+  bool isHalf(int index, int which);
+  bool isTable(const std::string &name, int depth, std::set<int> &nodes);
+  std::string turned(const std::string &name, RotaryPattern &found);
+  std::optional<SampleTensor> constantOf(const std::string &name, const Place &place);
+  void addRotary(const OnnxNode &node, const RotaryPattern &found);
+
+  // Values that are evaluated, and masks (OnnxMasks.cpp).
+  const SampleTensor *sampleOf(const std::string &name, const Place &place);
+  bool addSampleValue(const OnnxNode &node);
+  void noteSample(const OnnxNode &node, SampleTensor tensor);
+  void addEvaluated(const std::string &name);
+  std::optional<MaskForm> maskForm(const SampleTensor &mask, bool added, int64_t queries, int64_t keys);
+  std::string addMaskConstant(const OnnxNode &node, const SampleTensor &mask);
 
   // Attention and embeddings (OnnxAttention.cpp).
   /// The node of type `op` that makes `name`; null when there is none.
@@ -140,9 +192,14 @@ private:
   bool isConstantOf(const std::string &name, double wanted);
   /// What `name` is a constant multiple of; notes the factors.
   std::string withoutFactors(std::string name, AttentionPattern &found);
+  void collectShape(const std::string &name, std::set<int> &nodes) const;
   std::string keysOf(const std::string &name, AttentionPattern &found) const;
   bool isCausalMask(const std::string &name, AttentionPattern &found);
   void matchAttention(int softmax);
+  std::string withoutMask(const std::string &scores, AttentionPattern &found);
+  int weightedBy(int softmax, AttentionPattern &found);
+  std::string withoutRepeat(const std::string &name, AttentionPattern &found);
+  bool readsParameters(const std::string &name, int depth) const;
   void matchAttentionNode(int index);
   AttentionPattern optionsOf(const OnnxNode &node) const;
   void takeAttention(int last, AttentionPattern found);
@@ -152,6 +209,9 @@ private:
   std::string packedProjections(const std::vector<std::string> &parts) const;
   double scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth);
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
+  std::optional<std::string> maskOperand(const OnnxNode &node, AttentionPattern &found, int64_t queries,
+                                         int64_t keys);
+  void addPlainAttention(const OnnxNode &node, const AttentionPattern &found, double scale);
   void addAttentionNode(const OnnxNode &node);
 
   // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).

@@ -85,7 +85,7 @@ private:
   }
 };
 
-/// The attribute `epsilon` of a normalisation, checked.
+/// The attribute 'epsilon' of a normalisation, which must not be 0.
 double epsilonOf(const OnnxNode &node);
 
 } // namespace halfstep

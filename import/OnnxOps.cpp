@@ -154,6 +154,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
         {"GroupNormalization", &I::addGroupNorm},
         {"BatchNormalization", &I::addBatchNorm},
         {"LayerNormalization", &I::addLayerNorm},
+        {"RMSNormalization", &I::addRmsNorm},
         {"MaxPool", &I::addMaxPool},
         {"AveragePool", &I::addAveragePool},
         {"GlobalAveragePool", &I::addGlobalPool},

@@ -196,33 +196,43 @@ bool OnnxImporter::fold(const OnnxNode &node) {
   return true;
 }
 
+void OnnxImporter::noteUnknownOp(int index) {
+  OnnxNode node = nodeAt(index);
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                           std::to_string(index) + " '" + node.name + "')");
+  noteUnsupported(index, "");
+}
+
 void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
-  bool isFused =
-      fused.count(index) || attentions.count(index) || stridedViews.count(index) || groupNorms.count(index);
+  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index) ||
+                 stridedViews.count(index) || groupNorms.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
-  if (!isFused && (!standard || handler == handlers().end())) {
-    unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
-                             std::to_string(index) + " '" + node.name + "')");
-    return noteUnsupported(index, "");
-  }
+  bool known = standard && handler != handlers().end();
+  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+    return noteUnknownOp(index);
   if (dependsOnUnknown(node.proto))
     return noteUnsupported(index, "");
   try {
     if (auto found = fused.find(index); found != fused.end())
-      return emit(node, found->second.op, {operand(found->second.input, node.place)},
-                  found->second.attributes);
+      return addFused(node, found->second);
+    if (auto found = rotaries.find(index); found != rotaries.end())
+      return addRotary(node, found->second);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
     if (auto found = stridedViews.find(index); found != stridedViews.end())
       return addStridedView(node, found->second);
     if (auto found = groupNorms.find(index); found != groupNorms.end())
       return addGroupNormPattern(node, found->second);
-    if (!fold(node))
-      (this->*handler->second)(node);
+    if (standard && (addSampleValue(node) || fold(node)))
+      return;
+    if (!known)
+      return noteUnknownOp(index);
+    (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
     if (diagnostic.code != ExitCode::Unsupported)
       throw;
@@ -272,6 +282,8 @@ void OnnxImporter::sayNotes() {
          listOf(trainedBatchNorms));
   if (!trainedDropouts.empty())
     note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+  for (const auto &[what, names] : fusedNodes)
+    note("nodes are taken as one " + what + ": " + listOf(names));
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));

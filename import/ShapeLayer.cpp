@@ -100,23 +100,6 @@ Results embedding(const RuleInput &s) {
   return {result};
 }
 
-Results attention(const RuleInput &s) {
-  if (s.operands.size() == 2)
-    s.bad("attention takes query, key and value, or one input that holds the three side by side; got 2");
-  for (const Shape &operand : s.operands)
-    s.needRank(operand, 3, "an operand [n, t, columns]");
-  Shape result = s.input();
-  int64_t parts = s.operands.size() == 1 ? 3 : 1, heads = s.node.integer("heads");
-  if (result[1].perSample || result[2].perSample || heads > result[2].size ||
-      result[2].size % (parts * heads) != 0)
-    s.bad("the last extent of an operand of shape " + toString(result) + " does not hold " +
-          (parts == 3 ? "query, key and value of " : "") + std::to_string(heads) + " equal heads");
-  result[2].size /= parts;
-  for (size_t i = 1; i < s.operands.size(); ++i)
-    s.needShape(i, {result[0], s.operands[1][1], result[2]}, i == 1 ? "key" : "value");
-  return {result};
-}
-
 } // namespace
 
 const ShapeRules &layerRules() {
@@ -131,7 +114,6 @@ const ShapeRules &layerRules() {
       {"softmax", {1, 1, softmax}},      // axis
       {"log_softmax", {1, 1, softmax}},  // axis
       {"embedding", {2, 2, embedding}},  // table, ids
-      {"attention", {1, 3, attention}},  // query, key?, value?; heads, causal: bool, scale: number
   };
   return rules;
 }

@@ -33,6 +33,7 @@ static constexpr Row rows[] = {
     {"layer_norm", Untouched, Fp32, Fp32},
     {"group_norm", Untouched, Fp32, Fp32},
     {"interpolate", Untouched, Fp32, Untouched},
+    {"rms_norm", Untouched, Fp32, Fp32},
     {"gelu", Untouched, Untouched, Fp32},
     {"sum", Untouched, Fp32Out, Fp32},
     {"cat", Promote, Untouched, Promote},
@@ -72,8 +73,9 @@ std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key
 }
 
 bool isKept(StringRef keep, StringRef key) {
-  return key == "batch_norm" ? !keep.empty()
-                             : (key == "layer_norm" || key == "group_norm") && keep == "norms";
+  if (key == "batch_norm")
+    return !keep.empty();
+  return keep == "norms" && (key == "layer_norm" || key == "group_norm" || key == "rms_norm");
 }
 
 } // namespace halfstep

@@ -187,10 +187,10 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
-          [](auto) { return Family{planRow, emitRow}; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return Family{planColumn, emitColumn}; })
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp>([](auto) { return Family{planRow, emitRow}; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return Family{planColumn, emitColumn}; })
       .Case<nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(
           [](auto) { return Family{planGroup, emitGroup}; })
       .Case<nn::Resize2dOp, nn::Resize2dBackwardOp>([](auto) { return Family{planResize, emitResize}; })
@@ -199,6 +199,7 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
       .Case<nn::AttentionBackwardOp>(
           [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::RotaryOp>([](auto) { return Family{planRotary, emitRotary}; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })

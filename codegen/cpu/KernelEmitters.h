@@ -44,11 +44,12 @@ ContractionPlan planReduce(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitReduce(KernelBuilder &b, const KernelCall &call);
 
 /// nn.softmax, softmax_backward, log_softmax, log_softmax_backward, layer_norm, layer_norm_backward_input,
+/// rms_norm, rms_norm_backward_input,
 /// cross_entropy, cross_entropy_backward.
 ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitRow(KernelBuilder &b, const KernelCall &call);
 
-/// nn.layer_norm_backward_params, batch_norm_stats, batch_norm_backward_params.
+/// nn.layer_norm_backward_params, rms_norm_backward_scale, batch_norm_stats, batch_norm_backward_params.
 ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 
@@ -69,6 +70,10 @@ ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planAttentionBackward(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttentionBackward(KernelBuilder &b, const KernelCall &call);
+
+/// nn.rotary.
+ContractionPlan planRotary(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitRotary(KernelBuilder &b, const KernelCall &call);
 
 /// nn.embedding, embedding_backward.
 ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &level);

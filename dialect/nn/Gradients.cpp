@@ -169,6 +169,15 @@ HS_GRADIENT(LayerNormOp) {
   operandGrads[2] = params.getShiftGrad();
 }
 
+HS_GRADIENT(RmsNormOp) {
+  if (!resultGrads[0])
+    return;
+  operandGrads[0] = RmsNormBackwardInputOp::create(builder, getLoc(), resultGrads[0], getInput(), getScale(),
+                                                   getRstd(), getAxis());
+  operandGrads[1] =
+      RmsNormBackwardScaleOp::create(builder, getLoc(), resultGrads[0], getInput(), getRstd(), getAxis());
+}
+
 HS_GRADIENT(MaxPool2dOp) {
   operandGrads[0] = MaxPool2dBackwardOp::create(builder, getLoc(), resultGrads[0], getIndices(),
                                                 tensorType(getInput()).getShape());
@@ -198,10 +207,16 @@ HS_GRADIENT(EmbeddingOp) {
 HS_GRADIENT(AttentionOp) {
   if (!resultGrads[0])
     return;
-  auto backward =
-      AttentionBackwardOp::create(builder, getLoc(), resultGrads[0], getResult(), getLse(), getProjections(),
-                                  getHeadsAttr(), getCausalAttr(), getScaleAttr());
+  auto backward = AttentionBackwardOp::create(builder, getLoc(), resultGrads[0], getResult(), getLse(),
+                                              getTensors(), getHeadsAttr(), getKvHeadsAttr(), getCausalAttr(),
+                                              getMaskedAttr(), getScaleAttr());
   llvm::copy(backward.getGrads(), operandGrads.begin());
+}
+
+HS_GRADIENT(RotaryOp) {
+  auto transposed = getTransposed() ? UnitAttr() : builder.getUnitAttr();
+  operandGrads[0] = RotaryOp::create(builder, getLoc(), resultGrads[0], getCos(), getSin(),
+                                     getInterleavedAttr(), transposed);
 }
 
 /// Undoes a reduction's loss of dimensions and repeats `grad` over the operand's shape.

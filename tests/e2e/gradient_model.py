@@ -94,10 +94,14 @@ class Model:
         signs = [self.random.choice((-1, 1)) for _ in range(count)]
         return self._read(shape, [sign * self.random.uniform(low, high) for sign in signs], True)
 
-    def ids(self, count, classes):
+    def given(self, shape, values):
+        """A buffer with these elements."""
+        return self._read(shape, values, True)
+
+    def ids(self, count, classes, values=None):
         """Class ids, as a target of the step: [1, count], reshaped to [count]."""
         target = Value("%%ids%d" % len(self.targets), [1, count], "i64")
-        values = array.array("q", [self.random.randrange(classes) for _ in range(count)])
+        values = array.array("q", values or [self.random.randrange(classes) for _ in range(count)])
         self.targets.append((target, values, classes))
         return self.op("nn.reshape", [target], [[count]], attributes(shape=[count]), element="i64")[0]
 

@@ -203,7 +203,7 @@ TEST(JsonReader, TableMayBeTheWeightOfALinear) {
 
 TEST(JsonReader, IdsAreForEmbeddingsOnly) {
   expectDiagnostic(ExitCode::BadInput,
-                   {"m.json:1:", "'x' holds ids (i64), which only 'embedding', 'compare'"},
+                   {"m.json:1:", "'x' holds ids (i64), which only 'embedding', the mask of 'attention'"},
                    [] { idChain(R"({"op": "relu"})"); });
   expectDiagnostic(ExitCode::BadInput, {"'x' are the ids of an embedding, expected an input of i64"},
                    [] { chain(R"(["N", 4])", R"({"op": "embedding", "rows": 4, "out": 4})"); });
