@@ -48,7 +48,9 @@ StringRef kindOf(Operation *op) {
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return "convolution"; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([](auto) { return "row"; })
+            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp,
+            nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>([](auto) { return "row"; })
+      .Case<nn::ClassMeanOp>([](auto) { return "class_mean"; })
       .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
           [](auto) { return "column"; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
@@ -57,7 +59,8 @@ StringRef kindOf(Operation *op) {
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>([](auto) { return "embedding"; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return "move"; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return "finite"; })
-      .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return "update"; })
+      .Case<train::WeighOp, train::AccumulateOp>([](auto) { return "accumulate"; })
+      .Case<train::UpdateOp>([](auto) { return "update"; })
       .Case<train::AssignOp>([](auto) { return "assign"; })
       .Default(StringRef());
 }

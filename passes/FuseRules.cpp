@@ -90,11 +90,14 @@ bool isPlain(Operation *op) {
 
 /// Numbers of the operands of a row op that are rows, all of one shape; none for other ops.
 static ArrayRef<unsigned> rowOperands(Operation *op) {
-  static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1};
+  static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1}, secondAndThird[] = {1, 2};
   return llvm::TypeSwitch<Operation *, ArrayRef<unsigned>>(op)
-      .Case<nn::SoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp>([](auto) { return ArrayRef(first); })
-      .Case<nn::SoftmaxBackwardOp, nn::LayerNormBackwardInputOp>([](auto) { return ArrayRef(firstTwo); })
-      .Case<nn::CrossEntropyBackwardOp>([](auto) { return ArrayRef(second); })
+      .Case<nn::SoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp, nn::NllOp>(
+          [](auto) { return ArrayRef(first); })
+      .Case<nn::SoftmaxBackwardOp, nn::LayerNormBackwardInputOp, nn::SoftCrossEntropyOp>(
+          [](auto) { return ArrayRef(firstTwo); })
+      .Case<nn::CrossEntropyBackwardOp, nn::NllBackwardOp>([](auto) { return ArrayRef(second); })
+      .Case<nn::SoftCrossEntropyBackwardOp>([](auto) { return ArrayRef(secondAndThird); })
       .Default(ArrayRef<unsigned>());
 }
 
@@ -106,7 +109,8 @@ bool isRowOperand(OpOperand &use) {
 
 bool isRowResult(Value value) {
   Operation *op = value.getDefiningOp();
-  return op && isRowOp(op) && !isa<nn::CrossEntropyOp>(op) && cast<OpResult>(value).getResultNumber() == 0;
+  return op && isRowOp(op) && !isa<nn::CrossEntropyOp, nn::SoftCrossEntropyOp, nn::NllOp>(op) &&
+         cast<OpResult>(value).getResultNumber() == 0;
 }
 
 } // namespace halfstep
