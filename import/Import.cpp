@@ -25,7 +25,7 @@ namespace halfstep {
 /// protobuf's own limit; no model in another form comes near.
 static constexpr uintmax_t kMaxFileBytes = (uintmax_t(1) << 31) - 1;
 
-static std::string readFile(const std::string &path) {
+std::string readModelFile(const std::string &path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
     throw Diagnostic(ExitCode::Io, path + ": is a folder, expected a model file");
@@ -43,22 +43,17 @@ static std::string readFile(const std::string &path) {
   return content;
 }
 
-namespace {
-enum class FileKind { Json, Mlir, Onnx };
-} // namespace
-
-/// JSON begins with a bracket, MLIR is other text, ONNX is binary.
-static FileKind kindOf(const std::string &content) {
+ModelKind kindOfModel(const std::string &content) {
   constexpr size_t probe = 4096;
   std::string_view head(content.data(), std::min(content.size(), probe));
   auto isControl = [](unsigned char c) { return c < 0x20 && !std::strchr("\t\n\r\f", c); };
   if (std::any_of(head.begin(), head.end(), [&](char c) { return c == 0 || isControl(c); }))
-    return FileKind::Onnx;
+    return ModelKind::Onnx;
   // A byte order mark may stand before JSON.
   size_t first = head.find_first_not_of("\xef\xbb\xbf \t\r\n");
   if (first != std::string_view::npos && (head[first] == '[' || head.substr(first, 1) == "{"))
-    return FileKind::Json;
-  return FileKind::Mlir;
+    return ModelKind::Json;
+  return ModelKind::Mlir;
 }
 
 /// MLIR's parser recurses once a nested bracket: a file with absurd depth must not exhaust the stack.
@@ -160,13 +155,13 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
 
 OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path, const Recipe &recipe,
                                   int64_t batch, const NoteSink &note) {
-  std::string content = readFile(path);
-  switch (kindOf(content)) {
-  case FileKind::Mlir:
+  std::string content = readModelFile(path);
+  switch (kindOfModel(content)) {
+  case ModelKind::Mlir:
     return readMlir(context, content, path, recipe, batch);
-  case FileKind::Json:
+  case ModelKind::Json:
     return buildModule(context, readJsonModel(content, path, batch), recipe, batch);
-  case FileKind::Onnx:
+  case ModelKind::Onnx:
     return buildModule(context, readOnnxModel(content, path, batch, note), recipe, batch);
   }
   llvm_unreachable("all kinds of file are handled");

@@ -5,6 +5,9 @@
 #include "import/RecipeRanges.h"
 #include "import/SpecReader.h"
 
+#include <algorithm>
+#include <cmath>
+
 using json = nlohmann::json;
 
 namespace halfstep {
@@ -16,6 +19,33 @@ const std::vector<std::string> gemms = {"auto", "onednn", "generated"};
 /// Largest batch: one sample more and even a scalar's arena offsets leave what was tested.
 constexpr int64_t maxBatch = int64_t{1} << 20;
 
+/// One number, or a list of them: `data.mean` and `data.std`.
+void checkScale(const SpecReader &data, const char *key, bool positive) {
+  if (!data.has(key))
+    return;
+  const json &value = data.at(key);
+  json list = value.is_array() ? value : json::array({value});
+  bool fits = !list.empty() && std::all_of(list.begin(), list.end(), [&](const json &each) {
+    return each.is_number() && std::isfinite(each.get<double>()) && (!positive || each.get<double>() > 0);
+  });
+  if (!fits)
+    data.expected(key, positive ? "a number > 0, or one a channel" : "a finite number, or one a channel");
+}
+
+void checkData(const SpecReader &data) {
+  data.allowOnly({"train", "val_split", "target", "mean", "std"});
+  std::string path;
+  data.text("train", path);
+  double split = 0;
+  data.number("val_split", split);
+  if (!(split >= 0 && split < 1))
+    data.expected("val_split", "a number in [0, 1)");
+  if (data.has("target") && !data.at("target").is_string() && !data.at("target").is_number_unsigned())
+    data.expected("target", "the name of a column, or its number, counted from 1");
+  checkScale(data, "mean", false);
+  checkScale(data, "std", true);
+}
+
 /// What the driver takes from the document itself: checked here so that a wrong recipe fails in every verb.
 void checkRunSettings(const SpecReader &reader) {
   int64_t count = 1;
@@ -26,16 +56,8 @@ void checkRunSettings(const SpecReader &reader) {
   }
   if (reader.has("epochs") && reader.has("steps"))
     reader.fail(ExitCode::BadInput, "steps", "steps contradicts epochs: give one of the two");
-  if (!reader.has("data"))
-    return;
-  SpecReader data = reader.child("data");
-  data.allowOnly({"train", "val_split"});
-  std::string path;
-  data.text("train", path);
-  double split = 0;
-  data.number("val_split", split);
-  if (!(split >= 0 && split < 1))
-    data.expected("val_split", "a number in [0, 1)");
+  if (reader.has("data"))
+    checkData(reader.child("data"));
 }
 
 } // namespace

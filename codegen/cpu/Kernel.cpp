@@ -201,13 +201,15 @@ static Family familyOf(train::KernelOp kernel) {
   if (!core)
     return {planMap, emitMap};
   return llvm::TypeSwitch<Operation *, Family>(core)
-      .Case<nn::ReduceSumOp, nn::ReduceMeanOp>([](auto) { return Family{planReduce, emitReduce}; })
+      .Case<nn::ReduceSumOp, nn::ReduceMeanOp, nn::ReduceMaxOp, nn::ReduceMinOp, nn::ReduceProdOp>(
+          [](auto) { return Family{planReduce, emitReduce}; })
       .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
-      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp,
-            nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
+      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
+            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+          [](auto) { return Family{planRow, emitRow}; })
+      .Case<nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
           [](auto) { return Family{planRow, emitRow}; })
       .Case<nn::ClassMeanOp>([](auto) { return Family{planClassMean, emitClassMean}; })
       .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
@@ -220,6 +222,7 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
+      .Case<nn::SliceOp, nn::PlaceOp>([](auto) { return Family{planPart, emitPart}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return Family{planFinite, emitFinite}; })
       .Case<train::WeighOp, train::AccumulateOp>([](auto) { return Family{planAccumulate, emitAccumulate}; })
       .Case<train::UpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })

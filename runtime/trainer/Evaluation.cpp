@@ -182,9 +182,11 @@ std::vector<std::vector<std::byte>> predictSamples(Instance &instance, const Dat
   OutputBuffers outputs(manifest);
   std::vector<std::vector<std::byte>> results(manifest.outputs.size());
   instance.setBatch(manifest.batch());
-  for (size_t at = 0; at < data.size(); at += size) {
-    size_t count = std::min(size, data.size() - at);
-    std::vector<size_t> indices = consecutive(at, count);
+  const std::vector<size_t> samples = data.samples();
+  for (size_t at = 0; at < samples.size(); at += size) {
+    size_t count = std::min(size, samples.size() - at);
+    std::vector<size_t> indices(samples.begin() + std::ptrdiff_t(at),
+                                samples.begin() + std::ptrdiff_t(at + count));
     indices.resize(size, indices.back());
     data.gather(indices, batch);
     instance.forward(batch.inputs(), outputs.get());
@@ -196,10 +198,10 @@ std::vector<std::vector<std::byte>> predictSamples(Instance &instance, const Dat
 
 Metrics evaluate(const RunOptions &options) {
   std::shared_ptr<const Library> library = Library::open(options.library);
-  Dataset data(options.data, library->manifest(), true);
+  Dataset data(options.data, library->manifest(), true, requestedFormat(options), false);
   Instance instance(library, instanceConfig(options));
   restoreWeights(instance, options, true);
-  return evaluateSamples(instance, data, consecutive(0, data.size()));
+  return evaluateSamples(instance, data, data.samples());
 }
 
 } // namespace halfstep

@@ -39,9 +39,10 @@ class TrainingRun {
 public:
   explicit TrainingRun(const RunOptions &options)
       : options(options), library(Library::open(options.library)), manifest(library->manifest()),
-        data(options.data, manifest, true), instance(library, instanceConfig(options)) {
+        data(options.data, manifest, true, requestedFormat(options)),
+        instance(library, instanceConfig(options)) {
     restore();
-    split = splitSamples(data.size(), options.valSplit, state.seed);
+    split = data.split(options.valSplit, state.seed);
     makePlan();
     if (!options.checkpoint.empty())
       makeFolder();
@@ -72,6 +73,7 @@ private:
     state.valSplit = options.valSplit;
     state.shuffle = options.shuffle;
     state.dropLast = options.dropLast;
+    state.format = data.format();
     lr = manifest.lr;
     restoreWeights(instance, options, false);
     if (!options.resume.empty()) {
@@ -94,12 +96,14 @@ private:
     int64_t samples = int64_t(split.training.size());
     plan.batch = manifest.batch();
     plan.full = samples / plan.batch;
-    plan.tail = options.dropLast ? 0 : samples % plan.batch;
+    plan.tail = options.dropLast || data.wholeBatchesOnly() ? 0 : samples % plan.batch;
     plan.accumulate = manifest.accumulate;
     if (plan.batches() == 0)
-      throw Diagnostic(ExitCode::BadInput, options.data + ": " + std::to_string(samples) +
-                                               " training samples are less than one batch of " +
-                                               std::to_string(plan.batch) + "; train without --drop-last");
+      throw Diagnostic(
+          ExitCode::BadInput,
+          options.data + ": " + std::to_string(samples) + " training samples are less than one batch of " +
+              std::to_string(plan.batch) +
+              (data.wholeBatchesOnly() ? "; give a smaller --batch" : "; train without --drop-last"));
     if (options.steps < 0 || (options.steps == 0 && options.epochs < 1))
       throw Diagnostic(ExitCode::Usage, "the number of epochs or steps must be positive");
     total = options.steps;
@@ -127,7 +131,7 @@ private:
 
   /// From the cursor to the end of the epoch, or of the run.
   void runEpoch(const Interrupt &interrupt, StepLog &log, Progress &progress) {
-    std::vector<size_t> order = epochOrder(split.training, state.shuffle, state.seed, uint64_t(state.epoch));
+    std::vector<size_t> order = data.order(split.training, state.shuffle, state.seed, uint64_t(state.epoch));
     Batch batch = data.makeBatch(plan.batch);
     lossSum = 0;
     lossCount = 0;
@@ -254,7 +258,7 @@ private:
   std::vector<size_t> lastTrained() const {
     bool whole = state.cursor == 0;
     std::vector<size_t> order =
-        epochOrder(split.training, state.shuffle, state.seed, uint64_t(state.epoch - whole));
+        data.order(split.training, state.shuffle, state.seed, uint64_t(state.epoch - whole));
     size_t count = whole ? size_t(plan.full * plan.batch + plan.tail) : size_t(state.cursor * plan.batch);
     order.resize(count);
     return order;
@@ -299,8 +303,8 @@ private:
 RunResult train(const RunOptions &options) { return TrainingRun(options).run(); }
 
 int64_t trainingSamples(const std::string &data, double valSplit) {
-  int64_t samples = countSamples(readData(data));
-  return samples - int64_t(heldOutCount(size_t(samples), valSplit));
+  int64_t samples = countSamples(data);
+  return samples == 0 ? 0 : samples - int64_t(heldOutCount(size_t(samples), valSplit));
 }
 
 } // namespace halfstep

@@ -4,6 +4,7 @@
 
 #include "import/PrecisionTable.h"
 #include "import/SpecReader.h"
+#include "runtime/trainer/data/DataFile.h"
 #include "tools/halfstep/Report.h"
 
 #include <CLI/CLI.hpp>
@@ -114,9 +115,12 @@ const Flag table[] = {
      "fused: round what is stored; eager: round where eager torch does (default fused)"},
     {"--lists", "/precision/lists", Kind::Text, precisionGroup,
      "op lists of -mixed modes and O1: cpu, cuda or apex (default: the target's; apex for O1)"},
-    {"--data", "/data/train", Kind::Text, runGroup, ".safetensors, .npy (as x.npy,y.npy) or .csv", true},
+    {"--data", "/data/train", Kind::Text, runGroup, dataForms, true},
+    {"--data-target", "/data/target", Kind::Text, runGroup,
+     "target column of a .csv file, by name or counted from 1 (default: y, target or label, else the last)",
+     true},
     {"--val-split", "/data/val_split", Kind::Number, runGroup,
-     "fraction of the samples that is held out (default 0)", true},
+     "fraction of the samples that is held out; the end of a text (default 0)", true},
     {"--epochs", "/epochs", Kind::Integer, runGroup, "passes over the training samples (default 1)", true},
     {"--steps", "/steps", Kind::Integer, runGroup, "attempted steps, instead of --epochs", true},
 };
