@@ -190,14 +190,8 @@ HS_GRADIENT(AvgPool2dOp) {
 }
 
 //===----------------------------------------------------------------------===//
-// Cross-entropy, sequences, reductions and data movement
+// Sequences, reductions and data movement
 //===----------------------------------------------------------------------===//
-
-HS_GRADIENT(CrossEntropyOp) {
-  if (resultGrads[0])
-    operandGrads[0] = CrossEntropyBackwardOp::create(builder, getLoc(), resultGrads[0], getLogits(),
-                                                     getTarget(), getLse(), getLabelSmoothingAttr());
-}
 
 HS_GRADIENT(EmbeddingOp) {
   operandGrads[0] = EmbeddingBackwardOp::create(builder, getLoc(), resultGrads[0], getIds(),

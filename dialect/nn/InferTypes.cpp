@@ -293,26 +293,6 @@ HS_INFER_INPUT_SHAPE(MaxPool2dBackwardOp)
 HS_INFER_INPUT_SHAPE(AvgPool2dBackwardOp)
 
 //===----------------------------------------------------------------------===//
-// Cross-entropy
-//===----------------------------------------------------------------------===//
-
-HS_INFER(CrossEntropyOp) {
-  RankedTensorType logits = tensorType(adaptor.getLogits());
-  if (logits.getRank() < 1)
-    return fail(loc, "logits have type ", logits, ", expected classes in the last dimension");
-  ArrayRef<int64_t> rows = logits.getShape().drop_back();
-  if (failed(expectShape(loc, "the target", adaptor.getTarget(), rows)))
-    return failure();
-  types.assign(2, makeTensor(rows, statisticsType(adaptor.getLogits())));
-  return success();
-}
-
-HS_INFER(CrossEntropyBackwardOp) {
-  types.push_back(adaptor.getLogits().getType());
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
 // Reductions and data movement
 //===----------------------------------------------------------------------===//
 
