@@ -170,6 +170,9 @@ OnnxImporter::AttentionPattern OnnxImporter::optionsOf(const OnnxNode &node) con
       node.unsupported("'Attention' is supported without a mask and without past keys only");
   if (node.number("softcap", 0) != 0)
     node.unsupported("'Attention' is supported with softcap = 0 only");
+  for (const char *window : {"left_window_size", "right_window_size"})
+    if (node.integer(window, -1) >= 0)
+      node.unsupported("'Attention' is supported without a window only");
   AttentionPattern found;
   found.asNode = true;
   found.scale = node.number("scale", 0);
@@ -310,6 +313,8 @@ void OnnxImporter::addAttentionNode(const OnnxNode &node) {
   for (int input : {0, 1, 2})
     parts.push_back(operand(node.input(input), node.place));
   const Shape &query = graph.shapeOf(parts[0], node.place);
+  if (graph.shapeOf(parts[1], node.place).back() != graph.shapeOf(parts[2], node.place).back())
+    node.unsupported("'Attention' is supported with values as wide as keys only");
   int64_t depth = query.size() == 3 ? std::max<int64_t>(query[2].size / heads, 1) : 1;
   if (std::string packed = packedProjections(parts); !packed.empty())
     parts = {packed};

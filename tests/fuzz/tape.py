@@ -13,6 +13,12 @@ import math
 SMALLEST = 2.0**-14
 # A library function in f32 is off by at most this many roundings.
 FUNCTION_ROUNDINGS = 4
+# Of arithmetic and of storage, in the modes that are tested: f32 and bf16.
+LARGEST_ROUNDOFFS = (2.0**-24, 2.0**-8)
+
+
+class Unsuitable(Exception):
+    """The operation has no derivative here, or next to here."""
 
 
 class Tape:
@@ -77,29 +83,42 @@ class Tape:
         return self._append(math.fsum(values), sum(self.arithmetic[term] for term in terms) + rounding,
                             sum(self.storage[term] for term in terms), tuple((term, 1.0, 0.0, 0.0) for term in terms))
 
-    def apply(self, x, value, slope, curvature, reread=0.0):
+    def apply(self, x, value, slope, curvature, reread=0.0, terms=0.0):
         """A function of one number: its value, first and second derivative there. Where the derivative is computed
-        from the stored result, `reread` is its change by a relative change of that result."""
+        from the stored result, `reread` is its change by a relative change of that result. `terms` are the magnitudes
+        of what is summed, in value or derivative, where that may cancel."""
         ax, sx = self.arithmetic[x], self.storage[x]
-        return self._append(value, abs(slope) * ax + FUNCTION_ROUNDINGS * abs(value), abs(slope) * sx,
-                            ((x, slope, abs(curvature) * ax + FUNCTION_ROUNDINGS * (abs(slope) + reread),
+        return self._append(value, abs(slope) * ax + FUNCTION_ROUNDINGS * max(abs(value), terms), abs(slope) * sx,
+                            ((x, slope, abs(curvature) * ax + FUNCTION_ROUNDINGS * (max(abs(slope), terms) + reread),
                               abs(curvature) * sx + reread),))
+
+    def detached(self, x):
+        """The same number, through which no gradient flows."""
+        return self._append(self.value[x], self.arithmetic[x], self.storage[x], ())
 
     def exp(self, x):
         v = math.exp(self.value[x])
         return self.apply(x, v, v, v, v)
 
     def reciprocal(self, x):
-        v = 1 / self.value[x]
-        return self.apply(x, v, -v * v, 2 * v**3)
+        v = 1 / self.apart(x)
+        return self.apply(x, v, -v * v, 2 * v**3, 2 * v * v)
 
     def sqrt(self, x):
-        v = math.sqrt(self.value[x])
+        v = math.sqrt(self.apart(x, positive=True))
         return self.apply(x, v, 0.5 / v, 0.25 / v**3, 0.5 / v)
 
     def log(self, x):
-        v = self.value[x]
+        v = self.apart(x, positive=True)
         return self.apply(x, math.log(v), 1 / v, 1 / v**2)
+
+    def apart(self, x, y=None, positive=False):
+        """The number `x`, which no program takes for 0, or for `y` (an index), whatever its errors."""
+        distance = self.value[x] - (0.0 if y is None else self.value[y])
+        off = sum(self.error(number, *LARGEST_ROUNDOFFS) for number in (x, y) if number is not None)
+        if not abs(distance) > 4 * off + 2.0**-6 or (positive and distance < 0):
+            raise Unsuitable
+        return self.value[x]
 
     def error(self, x, arithmetic, storage):
         """How far the number may be off where the unit roundoffs are these."""
