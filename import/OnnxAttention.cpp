@@ -254,6 +254,9 @@ OnnxImporter::AttentionPattern OnnxImporter::optionsOf(const OnnxNode &node) con
       node.unsupported("'Attention' is supported without past keys only");
   if (node.number("softcap", 0) != 0)
     node.unsupported("'Attention' is supported with softcap = 0 only");
+  for (const char *window : {"left_window_size", "right_window_size"})
+    if (node.integer(window, -1) >= 0)
+      node.unsupported("'Attention' is supported without a window only");
   AttentionPattern found;
   found.asNode = true;
   found.scale = node.number("scale", 0);
@@ -297,5 +300,4 @@ void OnnxImporter::absorbAttentions() {
   absorbed.insert(nodes.begin(), nodes.end());
 }
 
-/// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.
 } // namespace halfstep

@@ -12,7 +12,7 @@ namespace halfstep {
 
 namespace {
 constexpr int64_t kOldestOpset = 13,
-                  kNewestOpset = 26; ///< of the ai.onnx domain, in the pinned schema's release
+                  kNewestOpset = 28; ///< of the ai.onnx domain, in the pinned schema's release
 constexpr int kMaxRecursion = 100;
 constexpr size_t kMaxNameLength = 1000;
 } // namespace
