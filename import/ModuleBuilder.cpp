@@ -173,7 +173,7 @@ private:
   int64_t rowsBehind(const GraphInput &input) const {
     int64_t least = 0;
     for (const Node &node : graph.nodes) {
-      if (node.op != "embedding" || node.inputs[1] != input.name)
+      if (node.op != "embedding" || graph.sourceOfIds(node.inputs[1]) != input.name)
         continue;
       int64_t rows = graph.shapeOf(node.inputs[0], node.place)[0].size;
       least = least ? std::min(least, rows) : rows;

@@ -66,14 +66,27 @@ private:
   void emitAvgPool(const Node &node, mlir::Location loc);
   void emitBatchNorm(const Node &node, mlir::Location loc);
   void emitLayerNorm(const Node &node, mlir::Location loc);
-  void emitSoftmax(const Node &node, mlir::Location loc);
   void emitEmbedding(const Node &node, mlir::Location loc);
   void emitAttention(const Node &node, mlir::Location loc);
-  void emitReduceMean(const Node &node, mlir::Location loc);
   void emitReshape(const Node &node, mlir::Location loc);
   void emitTranspose(const Node &node, mlir::Location loc);
   void emitSplit(const Node &node, mlir::Location loc);
   void emitConcat(const Node &node, mlir::Location loc);
+
+  // Functions, choices, constants and parts (ModuleBuilderGeneral.cpp).
+  static void addGeneralEmitters(std::map<std::string, Emit> &table);
+  void emitFunction(const Node &node, mlir::Location loc);
+  void emitCompare(const Node &node, mlir::Location loc);
+  void emitWhere(const Node &node, mlir::Location loc);
+  void emitFromIds(const Node &node, mlir::Location loc);
+  void emitConstant(const Node &node, mlir::Location loc);
+  void emitExpand(const Node &node, mlir::Location loc);
+  void emitSlice(const Node &node, mlir::Location loc);
+  void emitPad(const Node &node, mlir::Location loc);
+  template <typename Op>
+  void emitReduction(const Node &node, mlir::Location loc);
+  template <typename Op>
+  void emitAlongAxis(const Node &node, mlir::Location loc);
 };
 
 /// `value` with dimension `axis` last; `value` itself when it is.

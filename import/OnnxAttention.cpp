@@ -318,29 +318,4 @@ void OnnxImporter::addAttentionNode(const OnnxNode &node) {
 }
 
 /// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.
-void OnnxImporter::addGather(const OnnxNode &node) {
-  if (!isParameter(node.input(0)) || node.integer("axis", 0) != 0)
-    node.unsupported("'Gather' is supported from shapes, and with axis = 0 from parameters, only");
-  std::string table = operand(node.input(0), node.place);
-  Shape shape = graph.shapeOf(table, node.place);
-  const KnownTensor *numbers = findKnown(node.input(1), node.place);
-  if (!numbers)
-    return emit(node, "embedding", {table, operand(node.input(1), node.place)});
-  std::vector<int64_t> wanted = numbers->fixedIntegers(node.place);
-  for (size_t i = 0; i < wanted.size(); ++i)
-    if (wanted[i] != int64_t(i))
-      node.unsupported(
-          "'Gather' of known rows of a parameter is supported for the first ones, in order, only");
-  if (numbers->shape.size() != 1 || wanted.empty() || int64_t(wanted.size()) > shape[0].size)
-    node.place.badInput(std::to_string(wanted.size()) + " rows of a table of shape " + toString(shape));
-  int64_t first = int64_t(wanted.size()), rest = shape[0].size - first;
-  if (rest == 0) {
-    aliases.emplace(node.output(), table);
-    return;
-  }
-  Node split{"split", node.name, {table}, {node.output(), node.output() + ".rest"}, {}, node.place};
-  split.attributes = {{"axis", int64_t(0)}, {"sizes", std::vector<int64_t>{first, rest}}};
-  graph.addNode(std::move(split));
-}
-
 } // namespace halfstep

@@ -63,16 +63,30 @@ private:
   };
   std::map<int, AttentionPattern> attentions;
   std::unordered_map<std::string, bool> foldable; ///< what isFoldable found
+  std::set<std::string> truths;                   ///< values that are 1 or 0
+  /// A known tensor that is repeated to a shape which depends on the batch.
+  struct Repeated {
+    KnownTensor value;
+    Shape shape;
+  };
+  std::unordered_map<std::string, Repeated> repeated;
+  /// What cannot be done, and the values that are not there for that reason.
+  std::vector<std::string> unsupportedOps, unsupportedNodes;
+  std::set<std::string> unknown;
+  size_t foldedElements = 0; ///< of all folded tensors
   std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
 
   // The frame (OnnxReader.cpp).
   void checkVersions();
   void indexNodes();
   void readConstants();
-  void checkOps();
   void addInputs();
   void addOutputs();
   void addNode(int index);
+  bool dependsOnUnknown(const onnx::NodeProto &node) const;
+  void noteUnsupported(int index, const std::string &what);
+  void failIfUnsupported() const;
+  bool fold(const OnnxNode &node);
   void sayNotes();
   OnnxNode nodeAt(int index) const;
   Place placeOf(const std::string &where) const { return {graph.file, 0, 0, where, 0}; }
@@ -89,6 +103,9 @@ private:
   std::string operand(const std::string &name, const Place &place);
   std::string addTensor(const std::string &name, const KnownTensor &tensor, bool buffer, const Place &place);
   std::string addBuffer(const OnnxNode &node, int input);
+  std::string addConstantNode(const std::string &name, const KnownTensor &tensor, const Place &place);
+  /// A name that no value has: `wanted`, or with a number behind it.
+  std::string freshName(const std::string &wanted) const;
   int onlyUse(const std::string &name) const;
 
   // Patterns (OnnxPatterns.cpp).
@@ -118,7 +135,6 @@ private:
   double scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth);
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
   void addAttentionNode(const OnnxNode &node);
-  void addGather(const OnnxNode &node);
 
   // The ops (OnnxOps.cpp, OnnxShapeOps.cpp).
   using Handler = void (OnnxImporter::*)(const OnnxNode &);
@@ -136,23 +152,16 @@ private:
   void addAdd(const OnnxNode &node);
   void addSub(const OnnxNode &node);
   void addMul(const OnnxNode &node);
-  void addDiv(const OnnxNode &node);
   void addNeg(const OnnxNode &node);
-  void addPow(const OnnxNode &node);
-  void addGemm(const OnnxNode &node);
-  void addMatMul(const OnnxNode &node);
   void addConv(const OnnxNode &node);
   void addBatchNorm(const OnnxNode &node);
   void addLayerNorm(const OnnxNode &node);
   void addMaxPool(const OnnxNode &node);
   void addAveragePool(const OnnxNode &node);
   void addGlobalAveragePool(const OnnxNode &node);
-  void addReduceMean(const OnnxNode &node);
-  void addSoftmax(const OnnxNode &node);
   void addDropout(const OnnxNode &node);
   void addConstant(const OnnxNode &node);
   void addIdentity(const OnnxNode &node);
-  void addCast(const OnnxNode &node);
   void addFlatten(const OnnxNode &node);
   void addReshape(const OnnxNode &node);
   void addSqueeze(const OnnxNode &node);
@@ -163,6 +172,60 @@ private:
   void addSequenceAt(const OnnxNode &node);
   void addConcat(const OnnxNode &node);
   void addFoldOnly(const OnnxNode &node);
+
+  // Functions, comparisons, choices, casts (OnnxElementwise.cpp).
+  static void addElementwise(std::map<std::string, Handler> &table);
+  std::optional<double> numberIn(const std::string &name, const Place &place);
+  std::string numbersOf(const std::string &name, const Place &place);
+  std::string truthOf(const std::string &name, const Place &place);
+  void addFunction(const OnnxNode &node);
+  void addClip(const OnnxNode &node);
+  void addPRelu(const OnnxNode &node);
+  void addOfMany(const OnnxNode &node);
+  void addDiv(const OnnxNode &node);
+  void addPow(const OnnxNode &node);
+  void addCompare(const OnnxNode &node);
+  void addNot(const OnnxNode &node);
+  void addWhere(const OnnxNode &node);
+  void addCast(const OnnxNode &node);
+
+  // Reductions and softmax (OnnxReductions.cpp).
+  static void addReductions(std::map<std::string, Handler> &table);
+  std::string addStep(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
+                      Attributes attributes, bool last);
+  std::vector<int64_t> reducedAxes(const OnnxNode &node, size_t rank);
+  void addReduceMean(const OnnxNode &node);
+  void addReduction(const OnnxNode &node);
+  void addReduceLogSumExp(const OnnxNode &node);
+  void addSoftmax(const OnnxNode &node);
+
+  // Matrix products (OnnxProducts.cpp).
+  std::string scaled(const OnnxNode &node, const std::string &value, double factor);
+  std::string reshaped(const OnnxNode &node, const std::string &value, const Shape &shape);
+  std::string withLead(const OnnxNode &node, const std::string &value, const Shape &lead);
+  void broadcastProduct(const OnnxNode &node, std::string &a, std::string &b);
+  void addGemm(const OnnxNode &node);
+  void addMatMul(const OnnxNode &node);
+
+  // Parts, repetition, padding (OnnxParts.cpp).
+  static void addParts(std::map<std::string, Handler> &table);
+  void takePart(const OnnxNode &node, const std::string &x, const SliceRange &range,
+                const std::string &result);
+  void gatherKnown(const OnnxNode &node, const std::string &x, size_t axis,
+                   const std::vector<int64_t> &indices, const Shape &places);
+  void gatherRepeated(const OnnxNode &node, const Repeated &ids);
+  void lookUp(const OnnxNode &node, const std::string &table, const std::string &ids, const Shape &places,
+              const std::string &result);
+  std::pair<std::vector<int64_t>, std::vector<int64_t>> padCounts(const OnnxNode &node, size_t rank);
+  std::string padDimension(const OnnxNode &node, const std::string &x, const std::string &mode, size_t axis,
+                           int64_t before, int64_t after);
+  void addSlice(const OnnxNode &node);
+  void addGather(const OnnxNode &node);
+  void addExpand(const OnnxNode &node);
+  void addConstantOfShape(const OnnxNode &node);
+  void addTile(const OnnxNode &node);
+  void addPad(const OnnxNode &node);
+  void addTrilu(const OnnxNode &node);
 };
 
 } // namespace halfstep

@@ -6,7 +6,19 @@
 
 #include "onnx-ml.pb.h"
 
+#include <charconv>
+
 namespace halfstep {
+
+/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
+/// is what the author wrote.
+inline double decimalOf(float value) {
+  char digits[32];
+  auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  double result = value;
+  std::from_chars(digits, end, result);
+  return result;
+}
 
 class OnnxNode {
 public:

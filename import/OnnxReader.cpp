@@ -34,10 +34,10 @@ Graph OnnxImporter::run() {
   indexNodes();
   readConstants();
   findPatterns();
-  checkOps();
   addInputs();
   for (int i = 0; i < proto.node_size(); ++i)
     addNode(i);
+  failIfUnsupported();
   addOutputs();
   sayNotes();
   return std::move(graph);
@@ -103,21 +103,6 @@ OnnxNode OnnxImporter::nodeAt(int index) const {
   return OnnxNode(node, std::move(name), std::move(place));
 }
 
-/// All unsupported ops in one diagnostic.
-void OnnxImporter::checkOps() {
-  std::string unsupported;
-  for (int i = 0; i < proto.node_size(); ++i) {
-    const onnx::NodeProto &node = proto.node(i);
-    bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-    if (absorbed.count(i) || fused.count(i) || (standard && handlers().count(node.op_type())))
-      continue;
-    unsupported += (unsupported.empty() ? "" : ", ") + (standard ? "" : node.domain() + ".") +
-                   node.op_type() + " (node " + std::to_string(i) + " '" + nodeAt(i).name + "')";
-  }
-  if (!unsupported.empty())
-    placeOf("").fail(ExitCode::Unsupported, "unsupported ops: " + unsupported);
-}
-
 void OnnxImporter::addInputs() {
   std::string first;
   for (const auto &info : proto.input()) {
@@ -159,27 +144,84 @@ void OnnxImporter::addInputs() {
     placeOf("").badInput("the model has no inputs");
 }
 
-void OnnxImporter::addNode(int index) {
-  OnnxNode node = nodeAt(index);
-  if (absorbed.count(index) || node.op() == "Constant")
-    return;
-  if (auto found = fused.find(index); found != fused.end())
-    return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
-  if (auto found = attentions.find(index); found != attentions.end())
-    return addAttention(node, found->second);
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
 
+bool OnnxImporter::dependsOnUnknown(const onnx::NodeProto &node) const {
+  return std::any_of(node.input().begin(), node.input().end(),
+                     [&](const std::string &input) { return unknown.count(input) != 0; });
+}
+
+/// Goes on after a node that is not supported: what it makes is unknown.
+void OnnxImporter::noteUnsupported(int index, const std::string &what) {
+  if (!what.empty())
+    unsupportedNodes.push_back(what);
+  unknown.insert(proto.node(index).output().begin(), proto.node(index).output().end());
+}
+
+/// All that is not supported, in one diagnostic.
+void OnnxImporter::failIfUnsupported() const {
+  if (unsupportedOps.empty() && unsupportedNodes.empty())
+    return;
+  std::string ops;
+  std::vector<std::string> lines = unsupportedNodes;
+  for (const std::string &op : unsupportedOps) {
+    ops += (ops.empty() ? "" : ", ") + op;
+    lines.push_back(graph.file + ": unsupported op " + op);
+  }
+  throw UnsupportedNodes(ops.empty() ? unsupportedNodes[0] : graph.file + ": unsupported ops: " + ops, lines);
+}
+
+/// True when `node` was evaluated: its result is known.
+bool OnnxImporter::fold(const OnnxNode &node) {
+  // Keeps a small file from making tensors without end.
+  constexpr size_t mostFolded = size_t(1) << 26;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
   Shape shape;
-  bool isShape = node.op() == "Shape";
+  bool isShape = readsShapeOnly(node.op());
   if (isShape)
     shape = shapeOf(node.input(0), node.place);
-  if (std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr)) {
-    known.emplace(node.output(), std::move(*folded));
+  std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr, batch);
+  if (!folded)
+    return false;
+  foldedElements += folded->size();
+  if (foldedElements > mostFolded)
+    node.unsupported("the model computes more than " + std::to_string(mostFolded) +
+                     " elements from constants");
+  known.emplace(node.output(), std::move(*folded));
+  return true;
+}
+
+void OnnxImporter::addNode(int index) {
+  OnnxNode node = nodeAt(index);
+  if (absorbed.count(index) || node.op() == "Constant")
     return;
+  bool isFused = fused.count(index) || attentions.count(index);
+  auto handler = handlers().find(node.op());
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  if (!isFused && (!standard || handler == handlers().end())) {
+    unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                             std::to_string(index) + " '" + node.name + "')");
+    return noteUnsupported(index, "");
   }
-  (this->*handlers().at(node.op()))(node);
+  if (dependsOnUnknown(node.proto))
+    return noteUnsupported(index, "");
+  try {
+    if (auto found = fused.find(index); found != fused.end())
+      return emit(node, found->second.op, {operand(found->second.input, node.place)},
+                  found->second.attributes);
+    if (auto found = attentions.find(index); found != attentions.end())
+      return addAttention(node, found->second);
+    if (!fold(node))
+      (this->*handler->second)(node);
+  } catch (const Diagnostic &diagnostic) {
+    if (diagnostic.code != ExitCode::Unsupported)
+      throw;
+    noteUnsupported(index, diagnostic.what());
+  }
 }
 
 void OnnxImporter::addOutputs() {

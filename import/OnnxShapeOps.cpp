@@ -41,14 +41,6 @@ void OnnxImporter::addIdentity(const OnnxNode &node) {
   initializers.emplace(node.output(), initializers.at(source));
 }
 
-void OnnxImporter::addCast(const OnnxNode &node) {
-  int64_t wanted =
-      graph.inputs.front().type == ElementType::F64 ? onnx::TensorProto::DOUBLE : onnx::TensorProto::FLOAT;
-  if (node.op() == "Cast" && node.integer("to", 0) != wanted)
-    node.unsupported("a cast to " + onnxTypeName(int32_t(node.integer("to", 0))) + " is not supported");
-  aliases.emplace(node.output(), operand(node.input(0), node.place));
-}
-
 void OnnxImporter::addFlatten(const OnnxNode &node) {
   std::string x = operand(node.input(0), node.place);
   const Shape &shape = graph.shapeOf(x, node.place);

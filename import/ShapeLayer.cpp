@@ -123,6 +123,7 @@ const ShapeRules &layerRules() {
       {"batch_norm", {5, 5, batchNorm}}, // x, scale, shift, running mean, running variance; eps, momentum
       {"layer_norm", {3, 3, layerNorm}}, // x, scale, shift; axis, eps
       {"softmax", {1, 1, softmax}},      // axis
+      {"log_softmax", {1, 1, softmax}},  // axis
       {"embedding", {2, 2, embedding}},  // table, ids
       {"attention", {1, 3, attention}},  // query, key?, value?; heads, causal: bool, scale: number
   };

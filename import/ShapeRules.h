@@ -51,6 +51,7 @@ inline constexpr size_t kAnyNumber = SIZE_MAX;
 const ShapeRules &elementwiseRules();
 const ShapeRules &layerRules();
 const ShapeRules &moveRules();
+const ShapeRules &generalRules();
 
 } // namespace halfstep
 

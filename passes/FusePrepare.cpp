@@ -122,7 +122,9 @@ static void storeInlined(func::FuncOp function) {
     if (isa<ElementwiseOpInterface, nn::ReshapeOp>(op))
       continue;
     for (OpOperand &operand : op.getOpOperands())
-      if (Operation *root = rootOf(operand.get()).getDefiningOp(); root && isInlined(root))
+      // Ids that the model fixes lie in the kernels that read them.
+      if (Operation *root = rootOf(operand.get()).getDefiningOp();
+          root && isInlined(root) && isa<FloatType>(getElementTypeOrSelf(operand.get())))
         operand.set(copyOf(operand.get(), &op));
   }
 }

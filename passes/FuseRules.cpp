@@ -41,8 +41,8 @@ static bool readsAnyType(OpOperand &use) {
   Operation *user = use.getOwner();
   if (isa<ElementwiseOpInterface>(user))
     return readsAligned(use);
-  return isRowOp(user) || isa<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp,
-                              nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
+  return isRowOp(user) || nn::isReduction(user) ||
+         isa<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
 }
 
 bool isRecomputed(Operation *op) {
@@ -56,9 +56,9 @@ bool isStoredRounding(Operation *op) {
   if (!cast || !cast.isNarrowing())
     return false;
   Value stored = cast.getInput();
+  Operation *source = stored.getDefiningOp();
   return stored.hasOneUse() &&
-         isa_and_present<nn::ReduceSumOp, nn::ReduceMeanOp, nn::LayerNormBackwardParamsOp>(
-             stored.getDefiningOp());
+         (nn::isReduction(source) || isa_and_present<nn::LayerNormBackwardParamsOp>(source));
 }
 
 //===----------------------------------------------------------------------===//
@@ -72,7 +72,7 @@ static bool isAtSamePlace(ElementwiseOpInterface op, OpOperand &operand) {
 
 bool readsAligned(OpOperand &use) {
   Operation *user = use.getOwner();
-  if (isa<nn::ReduceSumOp, nn::ReduceMeanOp>(user) || isRowOperand(use))
+  if (nn::isReduction(user) || isRowOperand(use))
     return true;
   auto elementwise = dyn_cast<ElementwiseOpInterface>(user);
   return elementwise && isAtSamePlace(elementwise, use);
@@ -92,8 +92,10 @@ bool isPlain(Operation *op) {
 static ArrayRef<unsigned> rowOperands(Operation *op) {
   static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1};
   return llvm::TypeSwitch<Operation *, ArrayRef<unsigned>>(op)
-      .Case<nn::SoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp>([](auto) { return ArrayRef(first); })
-      .Case<nn::SoftmaxBackwardOp, nn::LayerNormBackwardInputOp>([](auto) { return ArrayRef(firstTwo); })
+      .Case<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp>(
+          [](auto) { return ArrayRef(first); })
+      .Case<nn::SoftmaxBackwardOp, nn::LogSoftmaxBackwardOp, nn::LayerNormBackwardInputOp>(
+          [](auto) { return ArrayRef(firstTwo); })
       .Case<nn::CrossEntropyBackwardOp>([](auto) { return ArrayRef(second); })
       .Default(ArrayRef<unsigned>());
 }

@@ -36,6 +36,16 @@ static constexpr Row rows[] = {
     {"add", Untouched, Untouched, Promote},
     {"sub", Untouched, Untouched, Promote},
     {"mul", Untouched, Untouched, Promote},
+    {"div", Untouched, Untouched, Promote},
+    {"eq", Untouched, Untouched, Promote},
+    {"exp", Untouched, Fp32, Fp32},
+    {"log", Untouched, Fp32, Fp32},
+    {"reciprocal", Untouched, Fp32, Fp32},
+    {"pow", Untouched, Fp32, Fp32},
+    {"softplus", Untouched, Fp32, Fp32},
+    {"log_softmax", Untouched, Fp32Out, Fp32},
+    {"prod", Fp32, Fp32Out, Fp32},
+    {"prelu", Lower, Lower, Lower},
 };
 
 /// In the order of PrecisionClass.

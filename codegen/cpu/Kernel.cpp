@@ -181,12 +181,14 @@ static Family familyOf(train::KernelOp kernel) {
   if (!core)
     return {planMap, emitMap};
   return llvm::TypeSwitch<Operation *, Family>(core)
-      .Case<nn::ReduceSumOp, nn::ReduceMeanOp>([](auto) { return Family{planReduce, emitReduce}; })
+      .Case<nn::ReduceSumOp, nn::ReduceMeanOp, nn::ReduceMaxOp, nn::ReduceMinOp, nn::ReduceProdOp>(
+          [](auto) { return Family{planReduce, emitReduce}; })
       .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
       .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
-      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([](auto) { return Family{planRow, emitRow}; })
+      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
+            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+          [](auto) { return Family{planRow, emitRow}; })
       .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
           [](auto) { return Family{planColumn, emitColumn}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
@@ -197,6 +199,7 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
+      .Case<nn::SliceOp, nn::PlaceOp>([](auto) { return Family{planPart, emitPart}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return Family{planFinite, emitFinite}; })
       .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })
       .Case<train::AssignOp>([](auto) { return Family{planAssign, emitAssign}; })

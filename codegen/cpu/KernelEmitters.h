@@ -31,6 +31,9 @@ mlir::Value narrowSource(mlir::Value value);
 /// True for the value itself and for a cast of it to a narrower type, as which it may be stored.
 bool isStoredAs(mlir::Value value, mlir::Value yielded);
 
+/// The elements of an nn.constant in the region as read-only data of the module.
+mlir::FailureOr<mlir::Value> constantBuffer(KernelBuilder &b, mlir::Value value);
+
 /// Least number of items that are worth a thread when each moves `bytes` and computes `flops`.
 int64_t grainOf(int64_t bytes, int64_t flops);
 
@@ -40,8 +43,8 @@ mlir::LogicalResult emitMap(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planReduce(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitReduce(KernelBuilder &b, const KernelCall &call);
 
-/// nn.softmax, softmax_backward, layer_norm, layer_norm_backward_input, cross_entropy,
-/// cross_entropy_backward.
+/// nn.softmax, softmax_backward, log_softmax, log_softmax_backward, layer_norm, layer_norm_backward_input,
+/// cross_entropy, cross_entropy_backward.
 ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitRow(KernelBuilder &b, const KernelCall &call);
 
@@ -66,6 +69,10 @@ mlir::LogicalResult emitEmbedding(KernelBuilder &b, const KernelCall &call);
 /// nn.transpose, split, concat.
 ContractionPlan planMove(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitMove(KernelBuilder &b, const KernelCall &call);
+
+/// nn.slice, place.
+ContractionPlan planPart(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitPart(KernelBuilder &b, const KernelCall &call);
 
 /// amp.finite_partials, finite_combine.
 ContractionPlan planFinite(train::KernelOp kernel, const CpuLevel &level);

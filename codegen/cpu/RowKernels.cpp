@@ -32,6 +32,8 @@ public:
 
   void emit(nn::SoftmaxOp op);
   void emit(nn::SoftmaxBackwardOp op);
+  void emit(nn::LogSoftmaxOp op);
+  void emit(nn::LogSoftmaxBackwardOp op);
   void emit(nn::LayerNormOp op);
   void emit(nn::LayerNormBackwardInputOp op);
   void emit(nn::CrossEntropyOp op);
@@ -127,6 +129,26 @@ void RowBuilder::emit(nn::SoftmaxBackwardOp op) {
     Value grad = rows.operand(0, row), saved = rows.operand(1, row);
     Value dot = sum({grad, saved}, sumCell, [&](ValueRange e) { return Values{mul(e[0], e[1])}; })[0];
     each({grad, saved}, rows.result(row), [&](ValueRange e) { return Values{mul(e[1], sub(e[0], dot))}; });
+  });
+}
+
+void RowBuilder::emit(nn::LogSoftmaxOp) {
+  Value keyCell = scalarBuffer(getIntegerType(compute.getIntOrFloatBitWidth()));
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value x = rows.operand(0, row), max = maximum(x, keyCell);
+    Value logSum = log(sum(x, sumCell, [&](ValueRange e) { return Values{exp(sub(e[0], max))}; })[0]);
+    each(x, rows.result(row), [&](ValueRange e) { return Values{sub(sub(e[0], max), logSum)}; });
+  });
+}
+
+void RowBuilder::emit(nn::LogSoftmaxBackwardOp) {
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value grad = rows.operand(0, row), saved = rows.operand(1, row);
+    Value total = sum(grad, sumCell, [&](ValueRange e) { return Values{e[0]}; })[0];
+    each({grad, saved}, rows.result(row),
+         [&](ValueRange e) { return Values{sub(e[0], mul(exp(e[1]), total))}; });
   });
 }
 
@@ -241,7 +263,8 @@ ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level) {
   constexpr int64_t exponentialFlops = 25, otherFlops = 10;
   Operation *op = coreOf(kernel);
   RowShape shape = rowShape(op);
-  bool exponential = isa<nn::SoftmaxOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(op);
+  bool exponential = isa<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::CrossEntropyOp,
+                         nn::CrossEntropyBackwardOp>(op);
   int64_t bytes = 0;
   for (Value value : llvm::concat<const Value>(op->getOperands(), op->getResults()))
     bytes += elementBytes(value) * cast<RankedTensorType>(value.getType()).getNumElements() / shape.rows;
@@ -258,8 +281,8 @@ ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level) {
 LogicalResult emitRow(KernelBuilder &b, const KernelCall &call) {
   RowBuilder builder(b, call, rowShape(call.op()));
   return TypeSwitch<Operation *, LogicalResult>(call.op())
-      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([&](auto op) {
+      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
+            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([&](auto op) {
         builder.emit(op);
         return success();
       })

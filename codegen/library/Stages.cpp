@@ -71,41 +71,17 @@ std::string printStage(const CompileRequest &request, const std::string &stage) 
 // check
 //===----------------------------------------------------------------------===//
 
-/// The importer lists all unknown ops in one message, "...unsupported ops: A (...), B (...)": a line each.
-static std::vector<std::string> splitOps(const std::string &message) {
-  const std::string marker = "unsupported ops: ";
-  size_t at = message.find(marker);
-  if (at == std::string::npos)
-    return {message};
-  const std::string head = message.substr(0, at) + "unsupported op ";
-  std::vector<std::string> lines;
-  int depth = 0;
-  bool quoted = false;
-  std::string line;
-  for (size_t i = at + marker.size(); i < message.size(); ++i) {
-    quoted ^= message[i] == '\'';
-    depth += (message[i] == '(') - (message[i] == ')');
-    if (!quoted && depth == 0 && message.compare(i, 2, ", ") == 0) {
-      lines.push_back(head + line);
-      line.clear();
-      ++i;
-    } else {
-      line += message[i];
-    }
-  }
-  lines.push_back(head + line);
-  return lines;
-}
-
 std::vector<std::string> checkModel(const CompileRequest &request) {
   Frontend frontend(request);
   OwningOpRef<ModuleOp> module;
   try {
     module = frontend.import(request.recipe.batch);
+  } catch (const UnsupportedNodes &unsupported) {
+    return unsupported.lines;
   } catch (const Diagnostic &diagnostic) {
     if (diagnostic.code != ExitCode::Unsupported)
       throw;
-    return splitOps(diagnostic.what());
+    return {diagnostic.what()};
   }
   const CpuLevel &level = cpuLevels().back();
   ErrorCollector errors(frontend.context(), request.note);

@@ -1,4 +1,5 @@
 // One gradient rule an op. A rule builds nn ops only; the walker in passes/Differentiate.cpp sums and casts.
+#include "dialect/nn/Functions.h"
 #include "dialect/nn/NNDialect.h"
 
 #include "mlir/IR/Builders.h"
@@ -12,8 +13,7 @@ using OperandGrads = SmallVectorImpl<Value>;
 
 static RankedTensorType tensorType(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// Sums `grad` over the dimensions along which an operand of `shape` was broadcast.
-static Value sumTo(OpBuilder &builder, Location loc, Value grad, ArrayRef<int64_t> shape) {
+Value sumTo(OpBuilder &builder, Location loc, Value grad, ArrayRef<int64_t> shape) {
   RankedTensorType type = tensorType(grad);
   if (type.getShape() == shape)
     return grad;
@@ -50,6 +50,7 @@ HS_GRADIENT_UNARY(Tanh, getResult)
 HS_GRADIENT_UNARY(Sigmoid, getResult)
 HS_GRADIENT_UNARY(Silu, getInput)
 HS_GRADIENT_UNARY(Softmax, getResult)
+HS_GRADIENT_UNARY(LogSoftmax, getResult)
 
 HS_GRADIENT(GeluOp) {
   operandGrads[0] = GeluBackwardOp::create(builder, getLoc(), resultGrads[0], getInput(), getTanh());

@@ -1,6 +1,8 @@
 // Result types of the ops on sequences: embedding and attention.
 #include "dialect/nn/InferTypes.h"
 
+#include "mlir/IR/Matchers.h"
+
 using namespace mlir;
 
 namespace halfstep::nn {
@@ -11,10 +13,24 @@ static LogicalResult expectElements(std::optional<Location> loc, StringRef what,
   return fail(loc, what, " has type ", value.getType(), ", expected no extent of 0");
 }
 
+/// Ids that a model fixes are checked here; the runtime checks those that it is given.
+static LogicalResult checkKnownIds(std::optional<Location> loc, Value ids, int64_t rows) {
+  while (isa_and_present<ReshapeOp, SliceOp>(ids.getDefiningOp()))
+    ids = ids.getDefiningOp()->getOperand(0);
+  DenseIntElementsAttr known;
+  if (!matchPattern(ids, m_Constant(&known)))
+    return success();
+  for (const APInt &id : known.getValues<APInt>())
+    if (id.isNegative() || id.sge(rows))
+      return fail(loc, "id ", id.getSExtValue(), " is outside a table of ", rows, " rows");
+  return success();
+}
+
 HS_INFER(EmbeddingOp) {
   if (failed(expectRank(loc, "table", adaptor.getTable(), 2)) ||
       failed(expectElements(loc, "table", adaptor.getTable())) ||
-      failed(expectElements(loc, "ids", adaptor.getIds())))
+      failed(expectElements(loc, "ids", adaptor.getIds())) ||
+      failed(checkKnownIds(loc, adaptor.getIds(), tensorType(adaptor.getTable()).getDimSize(0))))
     return failure();
   SmallVector<int64_t> shape(tensorType(adaptor.getIds()).getShape());
   shape.push_back(tensorType(adaptor.getTable()).getDimSize(1));

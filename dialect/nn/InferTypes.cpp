@@ -10,18 +10,6 @@ namespace halfstep::nn {
 // Element-wise
 //===----------------------------------------------------------------------===//
 
-static LogicalResult inferBroadcast(std::optional<Location> loc, Value lhs, Value rhs, Types &types) {
-  auto shape = broadcastShape(tensorType(lhs).getShape(), tensorType(rhs).getShape());
-  if (failed(shape))
-    return fail(loc, "operands of types ", lhs.getType(), " and ", rhs.getType(), " do not broadcast");
-  Type element = promoteTypes(elementType(lhs), elementType(rhs));
-  int64_t left = tensorType(lhs).getRank(), right = tensorType(rhs).getRank();
-  if ((left == 0) != (right == 0))
-    element = elementType(left ? lhs : rhs);
-  types.push_back(makeTensor(*shape, element));
-  return success();
-}
-
 static LogicalResult inferSame(std::optional<Location> loc, Value grad, Value saved, Types &types) {
   types.push_back(
       makeTensor(tensorType(grad).getShape(), promoteTypes(elementType(grad), elementType(saved))));
@@ -39,6 +27,7 @@ HS_INFER_UNARY(SigmoidOp)
 HS_INFER_UNARY(SiluOp)
 HS_INFER_UNARY(GeluOp)
 HS_INFER_UNARY(SoftmaxOp)
+HS_INFER_UNARY(LogSoftmaxOp)
 HS_INFER_UNARY(CopyOp)
 
 #define HS_INFER_BACKWARD(Op)                                                                                \
@@ -49,9 +38,10 @@ HS_INFER_BACKWARD(SigmoidBackwardOp)
 HS_INFER_BACKWARD(SiluBackwardOp)
 HS_INFER_BACKWARD(GeluBackwardOp)
 HS_INFER_BACKWARD(SoftmaxBackwardOp)
+HS_INFER_BACKWARD(LogSoftmaxBackwardOp)
 
 #define HS_INFER_BINARY(Op)                                                                                  \
-  HS_INFER(Op) { return inferBroadcast(loc, adaptor.getLhs(), adaptor.getRhs(), types); }
+  HS_INFER(Op) { return inferBroadcast(loc, adaptor.getOperands(), adaptor.getOperands(), types); }
 HS_INFER_BINARY(AddOp)
 HS_INFER_BINARY(SubOp)
 HS_INFER_BINARY(MulOp)
@@ -312,25 +302,15 @@ HS_INFER(CrossEntropyBackwardOp) {
 // Reductions and data movement
 //===----------------------------------------------------------------------===//
 
-template <typename Adaptor>
-static LogicalResult inferReduce(std::optional<Location> loc, Adaptor adaptor, Types &types) {
-  RankedTensorType input = tensorType(adaptor.getInput());
-  ArrayRef<int64_t> axes = adaptor.getAxes();
-  for (auto [i, axis] : llvm::enumerate(axes))
-    if (axis < 0 || axis >= input.getRank() || (i && axis <= axes[i - 1]))
-      return fail(loc, "axes of a reduction of ", input, " name ", axis,
-                  ", expected sorted dimensions, none twice");
-  SmallVector<int64_t> shape;
-  for (auto [i, extent] : llvm::enumerate(input.getShape()))
-    if (!llvm::is_contained(axes, static_cast<int64_t>(i)))
-      shape.push_back(extent);
-    else if (adaptor.getKeepDims())
-      shape.push_back(1);
-  types.push_back(makeTensor(shape, input.getElementType()));
-  return success();
-}
-HS_INFER(ReduceSumOp) { return inferReduce(loc, adaptor, types); }
-HS_INFER(ReduceMeanOp) { return inferReduce(loc, adaptor, types); }
+#define HS_INFER_REDUCTION(Op)                                                                               \
+  HS_INFER(Op) {                                                                                             \
+    return inferReduce(loc, adaptor.getInput(), adaptor.getAxes(), adaptor.getKeepDims(), types);            \
+  }
+HS_INFER_REDUCTION(ReduceSumOp)
+HS_INFER_REDUCTION(ReduceMeanOp)
+HS_INFER_REDUCTION(ReduceMaxOp)
+HS_INFER_REDUCTION(ReduceMinOp)
+HS_INFER_REDUCTION(ReduceProdOp)
 
 HS_INFER(ReshapeOp) {
   auto result = makeTensor(adaptor.getShape(), elementType(adaptor.getInput()));

@@ -10,5 +10,9 @@ include "dialect/nn/NNPoolOps.td"
 include "dialect/nn/NNLossOps.td"
 include "dialect/nn/NNSequenceOps.td"
 include "dialect/nn/NNMoveOps.td"
+include "dialect/nn/NNFunctionOps.td"
+include "dialect/nn/NNLogicOps.td"
+include "dialect/nn/NNReduceOps.td"
+include "dialect/nn/NNIndexOps.td"
 
 #endif // HALFSTEP_DIALECT_NN

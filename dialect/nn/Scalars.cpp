@@ -1,10 +1,6 @@
 // The scalar formula of each element-wise op. Kernels call these for every element, on every target.
 #include "dialect/nn/NNDialect.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "dialect/nn/Scalar.h"
 
 #include <cmath>
 #include <numbers>
@@ -12,39 +8,6 @@
 using namespace mlir;
 
 namespace halfstep::nn {
-
-/// Arithmetic on scalars of one floating type, or on vectors of them, written as formulas.
-class Scalar {
-public:
-  Scalar(OpBuilder &builder, Location loc, Type type) : builder(loc, builder), type(type) {}
-  Value number(double value) {
-    TypedAttr attribute = builder.getFloatAttr(getElementTypeOrSelf(type), value);
-    if (auto vector = dyn_cast<VectorType>(type))
-      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
-    return arith::ConstantOp::create(builder, attribute);
-  }
-  Value add(Value a, Value b) { return arith::AddFOp::create(builder, a, b); }
-  Value sub(Value a, Value b) { return arith::SubFOp::create(builder, a, b); }
-  Value mul(Value a, Value b) { return arith::MulFOp::create(builder, a, b); }
-  Value div(Value a, Value b) { return arith::DivFOp::create(builder, a, b); }
-  Value square(Value a) { return mul(a, a); }
-  Value oneMinus(Value a) { return sub(number(1), a); }
-  Value exp(Value a) { return math::ExpOp::create(builder, a); }
-  Value tanh(Value a) { return math::TanhOp::create(builder, a); }
-  Value erf(Value a) { return math::ErfOp::create(builder, a); }
-  Value negate(Value a) { return arith::NegFOp::create(builder, a); }
-  Value sigmoid(Value a) { return div(number(1), add(number(1), exp(negate(a)))); }
-  /// `a > 0 ? value : 0`; with `orUnordered`, NaN in a selects value.
-  Value wherePositive(Value a, Value value, bool orUnordered) {
-    auto predicate = orUnordered ? arith::CmpFPredicate::UGT : arith::CmpFPredicate::OGT;
-    return arith::SelectOp::create(builder, arith::CmpFOp::create(builder, predicate, a, number(0)), value,
-                                   number(0));
-  }
-
-private:
-  ImplicitLocOpBuilder builder;
-  Type type;
-};
 
 #define HS_SCALAR(Op)                                                                                        \
   Value Op::emitScalar(OpBuilder &builder, Location loc, ValueRange operands, Type type,                     \

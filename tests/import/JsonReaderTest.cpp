@@ -188,7 +188,8 @@ TEST(JsonReader, TableMayBeTheWeightOfALinear) {
 }
 
 TEST(JsonReader, IdsAreForEmbeddingsOnly) {
-  expectDiagnostic(ExitCode::BadInput, {"m.json:1:", "'x' holds ids (i64), which only 'embedding' reads"},
+  expectDiagnostic(ExitCode::BadInput,
+                   {"m.json:1:", "'x' holds ids (i64), which only 'embedding', 'compare'"},
                    [] { idChain(R"({"op": "relu"})"); });
   expectDiagnostic(ExitCode::BadInput, {"'x' are the ids of an embedding, expected an input of i64"},
                    [] { chain(R"(["N", 4])", R"({"op": "embedding", "rows": 4, "out": 4})"); });

@@ -50,20 +50,21 @@ TEST(OnnxAttention, GatherOfARangeIsTheTablesHead) {
     model.node("Gather", {"wpe", "places"}, {"p"});
     model.node("Add", {"x", "p"}, {"y"});
     Graph graph = read(model.finish());
-    EXPECT_EQ(opsOf(graph), rows == 3 ? "add" : "split add");
+    EXPECT_EQ(opsOf(graph), rows == 3 ? "add" : "slice add");
     EXPECT_EQ(graph.nodes.back().inputs[1], rows == 3 ? "wpe" : "p");
     EXPECT_EQ(shapeText(graph, "y"), "[N, 3, 4]");
   }
 }
 
-TEST(OnnxAttention, OtherGathersAreUnsupported) {
-  OnnxModel model({0, 3, 4});
+TEST(OnnxAttention, GatherOfKnownRowsIsAnEmbeddingOfAConstant) {
+  OnnxModel model({0, 2, 4});
   model.floats("w", {5, 4});
-  model.integers("rows", {2, 0});
+  model.integers("rows", {2, 2});
   model.node("Gather", {"w", "rows"}, {"p"});
   model.node("Add", {"x", "p"}, {"y"});
-  expectDiagnostic(ExitCode::Unsupported, {"node 0 'Gather_node'", "the first ones, in order"},
-                   [&] { read(model.finish()); });
+  Graph graph = read(model.finish());
+  EXPECT_EQ(opsOf(graph), "constant embedding add");
+  EXPECT_EQ(graph.nodes[0].integers("integers"), (std::vector<int64_t>{2, 2}));
 }
 
 /// Attention over an input [N, 5, 24] in two heads, as torch's exporter writes it.
