@@ -267,7 +267,8 @@ static std::string listOf(const std::vector<std::string> &names) {
 void OnnxImporter::sayNotes() {
   std::vector<std::string> turned;
   for (const FoldedTranspose &each : restored.transposes)
-    turned.push_back(each.parameter);
+    if (std::find(restored.tied.begin(), restored.tied.end(), each.parameter) == restored.tied.end())
+      turned.push_back(each.parameter);
   if (!turned.empty())
     note("weights that the exporter stored transposed have PyTorch's names and form again: " +
          listOf(turned));
