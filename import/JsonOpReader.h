@@ -33,6 +33,10 @@ public:
   void maxPool();
   void avgPool();
   void globalAvgPool();
+  void convTranspose2d();
+  void groupNorm();
+  void instanceNorm();
+  void upsample();
   void flatten();
   void reshape();
   void transpose();
@@ -136,6 +140,7 @@ private:
   /// Makes NAME.role, or takes the parameter that "params" names; returns its name.
   std::string declare(const std::string &role, const Shape &shape, Init init, bool buffer = false);
   void pool();
+  void normalizeGroups(int64_t groups);
 
   /// Takes a number `value` in place of a second input.
   void secondOperand();
