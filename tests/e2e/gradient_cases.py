@@ -3,6 +3,7 @@
 from general_cases import GENERAL_GROUPS
 from gradient_model import attributes
 from gradient_shapes import PAIRS, SHAPES, binary, broadcast_shape, reduction, unary
+from loss_cases import LOSS_GROUPS
 
 def squared_error():
     def build(model, shape):
@@ -265,4 +266,5 @@ GROUPS = {
     "embedding": [embedding()],
     "attention": [attention()],
     **GENERAL_GROUPS,
+    **LOSS_GROUPS,
 }
