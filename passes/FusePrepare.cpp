@@ -24,6 +24,16 @@ static void splitBatchNorm(nn::BatchNormOp op) {
   op.erase();
 }
 
+static void splitGroupNorm(nn::GroupNormOp op) {
+  OpBuilder builder(op);
+  auto stats =
+      nn::GroupNormStatsOp::create(builder, op.getLoc(), op.getInput(), op.getGroupsAttr(), op.getEpsAttr());
+  auto apply = nn::GroupNormApplyOp::create(builder, op.getLoc(), op.getInput(), stats.getMean(),
+                                            stats.getRstd(), op.getScale(), op.getShift());
+  op.replaceAllUsesWith(ValueRange{apply, stats.getMean(), stats.getRstd()});
+  op.erase();
+}
+
 //===----------------------------------------------------------------------===//
 // Updates
 //===----------------------------------------------------------------------===//
@@ -177,6 +187,7 @@ static void rewriteAll(func::FuncOp function, void (*rewrite)(Op)) {
 void prepareForFusion(func::FuncOp function) {
   eraseDead(function);
   rewriteAll<nn::BatchNormOp>(function, splitBatchNorm);
+  rewriteAll<nn::GroupNormOp>(function, splitGroupNorm);
   rewriteAll<amp::CheckFiniteOp>(function, splitUpdates);
   storeReturned(function.getBody().front().getTerminator());
   storeInlined(function);

@@ -204,21 +204,25 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp, nn::ReduceMaxOp, nn::ReduceMinOp, nn::ReduceProdOp>(
           [](auto) { return Family{planReduce, emitReduce}; })
       .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
-      .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
+      .Case<nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
-          [](auto) { return Family{planRow, emitRow}; })
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp>([](auto) { return Family{planRow, emitRow}; })
       .Case<nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
           [](auto) { return Family{planRow, emitRow}; })
       .Case<nn::ClassMeanOp>([](auto) { return Family{planClassMean, emitClassMean}; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return Family{planColumn, emitColumn}; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return Family{planColumn, emitColumn}; })
+      .Case<nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(
+          [](auto) { return Family{planGroup, emitGroup}; })
+      .Case<nn::Resize2dOp, nn::Resize2dBackwardOp>([](auto) { return Family{planResize, emitResize}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return Family{planPool, emitPool}; })
       .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
       .Case<nn::AttentionBackwardOp>(
           [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::RotaryOp>([](auto) { return Family{planRotary, emitRotary}; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })

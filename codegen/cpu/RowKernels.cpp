@@ -1,4 +1,5 @@
-// Kernels that work row by row: softmax, layer normalisation and cross-entropy, forward and backward.
+// Kernels that work row by row: softmax, layer and root-mean-square normalisation and cross-entropy, forward
+// and backward.
 // A row is read two or three times while it is in the first-level cache; its sums are taken over the whole
 // row, so that they do not depend on how the rows are cut into ranges.
 #include "codegen/cpu/ClassTargets.h"
@@ -37,6 +38,8 @@ public:
   void emit(nn::LogSoftmaxBackwardOp op);
   void emit(nn::LayerNormOp op);
   void emit(nn::LayerNormBackwardInputOp op);
+  void emit(nn::RmsNormOp op);
+  void emit(nn::RmsNormBackwardInputOp op);
   void emit(nn::CrossEntropyOp op);
   void emit(nn::CrossEntropyBackwardOp op);
   void emit(nn::SoftCrossEntropyOp op);
@@ -205,6 +208,32 @@ void RowBuilder::emit(nn::LayerNormBackwardInputOp op) {
   });
 }
 
+void RowBuilder::emit(nn::RmsNormOp op) {
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value x = rows.operand(0, row);
+    Value square = mean(sum(x, sumCell, [&](ValueRange e) { return Values{mul(e[0], e[0])}; })[0]);
+    Value rstd = reciprocalSqrt(add(square, number(op.getEps().convertToDouble())));
+    store(rstd, output(1), row);
+    if (rows.hasResult())
+      each({x, input(1)}, rows.result(row), [&](ValueRange e) { return Values{mul(mul(e[0], rstd), e[1])}; });
+  });
+}
+
+void RowBuilder::emit(nn::RmsNormBackwardInputOp op) {
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value grad = rows.operand(0, row), x = rows.operand(1, row), scale = input(2);
+    Value rstd = load(input(3), row);
+    Value product = mean(sum({grad, x, scale}, sumCell,
+                             [&](ValueRange e) { return Values{mul(mul(e[0], e[2]), mul(e[1], rstd))}; })[0]);
+    each({grad, x, scale}, rows.result(row), [&](ValueRange e) {
+      Value h = mul(e[0], e[2]), normal = mul(e[1], rstd);
+      return Values{mul(rstd, sub(h, mul(normal, product)))};
+    });
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Cross-entropy
 //===----------------------------------------------------------------------===//
@@ -361,7 +390,7 @@ static RowShape rowShape(Operation *op) {
   };
   auto last = [](Value tensor) { return cast<RankedTensorType>(tensor.getType()).getRank() - 1; };
   return TypeSwitch<Operation *, RowShape>(op)
-      .Case<nn::LayerNormOp, nn::LayerNormBackwardInputOp>(
+      .Case<nn::LayerNormOp, nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp>(
           [&](auto norm) { return split(norm.getInput(), norm.getAxis()); })
       .Case<nn::CrossEntropyOp, nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp,
             nn::SoftCrossEntropyBackwardOp>(
@@ -396,12 +425,12 @@ LogicalResult emitRow(KernelBuilder &b, const KernelCall &call) {
   RowBuilder builder(b, call, rowShape(call.op()));
   return TypeSwitch<Operation *, LogicalResult>(call.op())
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp,
-            nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
-          [&](auto op) {
-            builder.emit(op);
-            return success();
-          })
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp,
+            nn::NllBackwardOp>([&](auto op) {
+        builder.emit(op);
+        return success();
+      })
       .Default([](Operation *op) { return op->emitOpError("has no row kernel"); });
 }
 
