@@ -151,6 +151,14 @@ class Instance:
         self._call("train_step", pointers(inputs), pointers(targets), byref(result))
         return result
 
+    def accumulate_step(self, inputs, targets):
+        result = StepResult(struct_size=ctypes.sizeof(StepResult))
+        self._call("accumulate_step", pointers(inputs), pointers(targets), byref(result))
+        return result
+
+    def set_batch(self, batch):
+        self._call("set_batch", c_int64(batch))
+
     def eval_step(self, inputs, targets, outputs=None):
         """The loss; `outputs` are filled."""
         loss = c_double()

@@ -6,6 +6,7 @@ from general_cases import GENERAL_GROUPS
 from gradient_image_cases import GROUPS as IMAGE_GROUPS
 from gradient_model import attributes
 from gradient_shapes import PAIRS, SHAPES, binary, broadcast_shape, reduction, unary
+from loss_cases import LOSS_GROUPS
 
 def squared_error():
     def build(model, shape):
@@ -335,5 +336,6 @@ GROUPS = {
     "attention-masks": [masked_attention()],
     "rms-norm-rotary": [rms_norm(), rotary()],
     **GENERAL_GROUPS,
+    **LOSS_GROUPS,
     **IMAGE_GROUPS,
 }

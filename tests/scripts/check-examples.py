@@ -17,8 +17,7 @@ INIT = '#train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>'
 POLICY = ('#amp.policy<name = "%s", params = f32, compute = bf16, casts = true, lists = "cpu", rounding = "fused", '
           'scaler = %s, scale = 1.0 : f64%s>')
 MIXED = POLICY % ("bf16-mixed", "false", "")
-SGD = ('#train.optimizer<kind = "sgd", momentum = 0.9 : f64, nesterov = false, weight_decay = 0.0 : f64, '
-       'beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64>')
+SGD = '#train.optimizer<kind = "sgd", constants = {momentum = 0.9 : f64}>'
 
 # Pass: the parameters that its example leaves out, the function around the example up to its body, the function's last
 # line unless the example has it, and the policy under which each block comes out.
