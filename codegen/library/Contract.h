@@ -12,7 +12,7 @@
 
 namespace halfstep {
 
-static_assert(HS_ABI == 2, "the contract changed: check the offsets below");
+static_assert(HS_ABI == 3, "the contract changed: check the offsets below");
 static_assert(std::endian::native == std::endian::little && sizeof(void *) == 8 && sizeof(size_t) == 8,
               "libraries are made for x86-64, on x86-64");
 
@@ -29,7 +29,8 @@ static_assert(offsetof(hs_step_args, parallel_user) == 32 && offsetof(hs_step_ar
 
 static_assert(sizeof(hs_tensor_desc) == 40 && sizeof(hs_param_info) == 48);
 static_assert(sizeof(hs_param_desc) == 128 && sizeof(hs_variant_desc) == 88);
-static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 216);
+static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 232);
+static_assert(sizeof(hs_cuda_launch) == 48 && sizeof(hs_cuda_variant) == 88);
 static_assert(std::is_standard_layout_v<hs_model> && std::is_trivially_copyable_v<hs_model>);
 
 } // namespace halfstep
