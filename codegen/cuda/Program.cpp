@@ -149,7 +149,9 @@ private:
     b.setInsertionPointToEnd(&function.getBody().front());
     gpu::ReturnOp::create(b);
     b.setInsertionPoint(function.getBody().front().getTerminator());
-    if (succeeded(body(ValueRange(function.getArguments()).take_front(types.size()))) && isLoops(function))
+    // Shared buffers are arguments too, and adding one moves the list.
+    SmallVector<Value> arguments(ValueRange(function.getArguments()).take_front(types.size()));
+    if (succeeded(body(arguments)) && isLoops(function))
       return success();
     function.erase();
     return failure();

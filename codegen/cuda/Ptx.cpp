@@ -1,5 +1,6 @@
 // gpu.func -> NVVM -> PTX, all in process: no CUDA toolkit is needed.
 #include "codegen/cuda/Ptx.h"
+#include "codegen/cuda/ExpandMath.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -46,47 +47,13 @@ namespace halfstep {
 /// The lowest architecture with bf16 arithmetic, and the PTX version that has all we use of it.
 static constexpr llvm::StringLiteral kChip = "sm_80", kFeatures = "+ptx70";
 
-namespace {
-
-/// A function that libdevice would give becomes the correctly rounded instruction, so that no library is
-/// linked.
-template <typename MathOp>
-struct ToIntrinsic : OpRewritePattern<MathOp> {
-  ToIntrinsic(MLIRContext *context, StringRef name) : OpRewritePattern<MathOp>(context), name(name) {}
-
-  LogicalResult matchAndRewrite(MathOp op, PatternRewriter &rewriter) const override {
-    std::string full = ("llvm.nvvm." + name + (op.getType().isF64() ? ".rn.d" : ".rn.f")).str();
-    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(op, op.getType(), rewriter.getStringAttr(full),
-                                                       op->getOperands());
-    return success();
-  }
-
-  StringRef name;
-};
-
-/// The functions that libdevice would give only approximately become polynomials, as on the CPU.
-struct ExpandMath : PassWrapper<ExpandMath, OperationPass<gpu::GPUModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMath)
-
-  void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    populateMathPolynomialApproximationPatterns(patterns);
-    patterns.add<ToIntrinsic<math::SqrtOp>>(&getContext(), "sqrt");
-    patterns.add<ToIntrinsic<math::FmaOp>>(&getContext(), "fma");
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
-  }
-};
-
-} // namespace
-
 static LogicalResult runLowering(ModuleOp module) {
   PassManager manager(module.getContext());
   OpPassManager &gpu = manager.nest<gpu::GPUModuleOp>();
   gpu.addPass(createConvertLinalgToLoopsPass());
   gpu.addPass(createCanonicalizerPass());
   gpu.addPass(createCSEPass());
-  gpu.addPass(std::make_unique<ExpandMath>());
+  gpu.addPass(createExpandMathPass());
   gpu.addPass(memref::createExpandStridedMetadataPass());
   gpu.addPass(createLowerAffinePass());
   gpu.addPass(createSCFToControlFlowPass());

@@ -122,6 +122,8 @@ OwningOpRef<ModuleOp> Frontend::load(const std::string &bytecode) {
 
 std::vector<hs_primitive_desc> Frontend::choosePrimitivesOf(ModuleOp planned) {
   std::vector<hs_primitive_desc> all;
+  if (request.recipe.target != "cpu")
+    return all;
   for (auto function : planned.getOps<func::FuncOp>())
     for (const hs_primitive_desc &primitive :
          choosePrimitives(function, request.recipe.cpuGemm, int32_t(all.size())))

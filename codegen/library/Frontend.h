@@ -53,7 +53,7 @@ public:
   static std::string save(mlir::ModuleOp planned);
   mlir::OwningOpRef<mlir::ModuleOp> load(const std::string &bytecode);
 
-  /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these.
+  /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these: none on a GPU.
   std::vector<hs_primitive_desc> choosePrimitivesOf(mlir::ModuleOp planned);
 
   /// Kernels and step functions of a planned module for a level; `lower`: in the LLVM dialect; `stamps` as
