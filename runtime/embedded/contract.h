@@ -101,6 +101,8 @@ extern const hs_primitive_ops hs_onednn_primitive_ops;
 
 typedef enum hs_device_step { HS_DEVICE_TRAIN = 0, HS_DEVICE_EVAL = 1, HS_DEVICE_FORWARD = 2 } hs_device_step;
 
+struct hs_model;
+
 /* Where an instance keeps its arena and runs its steps when that is not the CPU. Only a library for such a
  * device refers to the table below, so the others do not link embedded/cuda.c. On failure error (error_bytes
  * long, or NULL) holds a message. */
