@@ -119,7 +119,7 @@ void readRecipe(const std::string &text, const std::string &file, Recipe &recipe
   const json document = parseSpecText(text, file);
   SpecReader reader(document, file);
   reader.allowOnly({"$schema", "loss", "optimizer", "precision", "batch", "tail_batch", "clip_norm", "seed",
-                    "target", "cpu_gemm", "data", "epochs", "steps", "schedule"});
+                    "target", "cpu_gemm", "cuda_arch", "data", "epochs", "steps", "schedule"});
   reader.choice("target", recipe.target, targets);
   if (reader.has("loss"))
     readLoss(reader.child("loss"), recipe.loss);
@@ -130,6 +130,7 @@ void readRecipe(const std::string &text, const std::string &file, Recipe &recipe
   reader.number("clip_norm", recipe.clipNorm);
   reader.unsignedInteger("seed", recipe.seed);
   reader.choice("cpu_gemm", recipe.cpuGemm, gemms);
+  reader.text("cuda_arch", recipe.cudaArch);
   checkRunSettings(reader);
   if (reader.has("precision"))
     recipe.precision = resolvePrecision(reader.at("precision"), {file, "/precision"}, recipe.target);
@@ -178,6 +179,8 @@ std::string writeRecipe(const Recipe &recipe) {
                    {"target", recipe.target},
                    {"cpu_gemm", recipe.cpuGemm},
                    {"precision", precisionToJson(recipe.precision)}};
+  if (recipe.target == "cuda")
+    document["cuda_arch"] = recipe.cudaArch;
   json &opt = document["optimizer"];
   opt = {{"kind", optimizer.kind}, {"lr", optimizer.lr}, {"weight_decay", optimizer.weightDecay}};
   if (optimizer.kind == "adamw") {

@@ -14,6 +14,10 @@ struct KernelCall {
   mlir::ValueRange operands;      ///< as kernelOperands says
   mlir::Value lo, hi;
   mlir::Value scratch; ///< null when the plan has none
+  /// Calls its argument with pieces of a sweep over `lo`..`hi`: where each begins and ends, and its static
+  /// length or kDynamic. Null: the whole at once. What the sweep needs only once is then emitted before.
+  using Piece = llvm::function_ref<void(mlir::Value begin, mlir::Value end, int64_t length)>;
+  llvm::function_ref<void(Piece)> pieces = nullptr;
 
   /// The op in the region that is not element-wise.
   mlir::Operation *op() const { return coreOf(kernel); }

@@ -206,22 +206,26 @@ static std::unique_ptr<StoredValues> storedValues(KernelBuilder &b, UpdateOp op,
 template <typename UpdateOp, typename Rule>
 static void emitSweep(KernelBuilder &b, const KernelCall &call, UpdateOp op, const UpdateOperands &operands,
                       Type compute, Rule rule) {
-  Value begin = b.times(call.lo, amp::kGroupPadding), end = b.times(call.hi, amp::kGroupPadding);
-  auto slice = [&](Value buffer) { return b.slice(buffer, 0, begin, end); };
   Value factor = b.convert(gradientFactor(b, operands), compute);
-  std::unique_ptr<StoredValues> values = storedValues(b, op, operands, begin, compute);
   size_t parts = operands.valueParts(op.getSlotCount());
-  SmallVector<Value> state = llvm::map_to_vector(operands.state, slice);
-  b.update({slice(operands.gradients)}, state, [&](ValueRange v) {
-    Value gradient = arith::MulFOp::create(b, v[0], factor);
-    ValueRange elements = v.drop_front();
-    Elements old{values->read(elements.take_front(parts))};
-    llvm::append_range(old, elements.drop_front(parts));
-    Elements updated = rule(gradient, old);
-    KernelBuilder::Values result = values->write(updated[0]);
-    result.append(updated.begin() + 1, updated.end());
-    return result;
-  });
+  auto sweep = [&](Value begin, Value end, int64_t length) {
+    auto slice = [&](Value buffer) { return b.slice(buffer, 0, begin, end, length); };
+    std::unique_ptr<StoredValues> values = storedValues(b, op, operands, begin, compute);
+    SmallVector<Value> state = llvm::map_to_vector(operands.state, slice);
+    b.update({slice(operands.gradients)}, state, [&](ValueRange v) {
+      Value gradient = arith::MulFOp::create(b, v[0], factor);
+      ValueRange elements = v.drop_front();
+      Elements old{values->read(elements.take_front(parts))};
+      llvm::append_range(old, elements.drop_front(parts));
+      Elements updated = rule(gradient, old);
+      KernelBuilder::Values result = values->write(updated[0]);
+      result.append(updated.begin() + 1, updated.end());
+      return result;
+    });
+  };
+  if (call.pieces)
+    return call.pieces(sweep);
+  sweep(b.times(call.lo, amp::kGroupPadding), b.times(call.hi, amp::kGroupPadding), ShapedType::kDynamic);
 }
 
 LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call) {

@@ -20,7 +20,8 @@ const std::vector<std::string> &stageNames() {
 }
 
 static bool isCodeForm(const std::string &stage) {
-  return stage == "linalg" || stage == "llvm" || stage == "asm" || stage == "ptx";
+  return stage == "linalg" || stage == "llvm" || stage == "asm" || stage == "gpu" || stage == "nvvm" ||
+         stage == "ptx";
 }
 
 OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &request,
@@ -36,6 +37,13 @@ OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &requ
   return module;
 }
 
+/// The CUDA kernels as threads, in the NVVM dialect or as PTX.
+static std::string printCudaForm(Frontend &frontend, ModuleOp planned, const std::string &form) {
+  int64_t arenaBytes = planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
+  CudaProgram program = frontend.emitCuda({planned}, arenaBytes, /*lower=*/form != "gpu");
+  return form == "ptx" ? frontend.ptxOf(program) : irText(*program.module);
+}
+
 /// The kernels in a form after `plan-memory`, for the default batch and the highest level.
 static std::string printForm(const CompileRequest &request, const std::string &form) {
   const CpuLevel &level = cpuLevels().back();
@@ -43,8 +51,8 @@ static std::string printForm(const CompileRequest &request, const std::string &f
   OwningOpRef<ModuleOp> module = frontend.plan(request.recipe.batch);
   ModuleOp planned = *module;
   frontend.choosePrimitivesOf(planned);
-  if (form == "ptx")
-    return frontend.emitPtxOf(planned);
+  if (form == "gpu" || form == "nvvm" || form == "ptx")
+    return printCudaForm(frontend, planned, form);
   const ArenaPlan arena = {planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt(),
                            scratchBytesOf(planned, level)};
   const std::string prefix = symbolPrefix(request.recipe.batch, level.name);
