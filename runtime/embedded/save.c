@@ -1,6 +1,7 @@
 /* Writes checkpoints: see checkpoint.h. The file appears under its name only when it is complete and on disk.
  */
 #include "checkpoint.h"
+#include "device.h"
 #include "json.h"
 
 #include <errno.h>
@@ -172,12 +173,14 @@ hs_status hs_instance_save(const hs_instance *instance, const char *path, const 
     return hs_fail(&instance->error, HS_ERROR_USAGE, "the checkpoint's path is empty");
   if (metadata && !hs_utf8_valid(metadata))
     return hs_fail(&instance->error, HS_ERROR_USAGE, "the metadata is not valid UTF-8");
+  hs_status status = hs_device_pull(instance);
+  if (status)
+    return status;
   hs_checkpoint checkpoint;
   hs_text header = {0};
   if (hs_checkpoint_list(instance, &checkpoint))
     return hs_fail(&instance->error, HS_ERROR_MEMORY, "no memory for the checkpoint");
   add_header(&header, instance, &checkpoint, metadata);
-  hs_status status;
   if (header.failed)
     status = hs_fail(&instance->error, HS_ERROR_MEMORY, "no memory for the checkpoint's header");
   else if (header.size - 8 > HS_CHECKPOINT_MAX_HEADER)

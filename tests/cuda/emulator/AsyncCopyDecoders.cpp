@@ -1,5 +1,5 @@
-// cp.async: copies from global to shared memory that arrive only when they are waited for, so that a wait too few is
-// seen as a read of bytes in flight. Meanings after the PTX ISA description, chapter 9.7.9.25.
+// cp.async: copies from global to shared memory that arrive only when they are waited for, so that a wait too
+// few is seen as a read of bytes in flight. Meanings after the PTX ISA description, chapter 9.7.9.25.
 #include "Decoder.h"
 #include "Finding.h"
 #include "Warp.h"
@@ -7,24 +7,27 @@
 namespace halfstep::emulator {
 namespace {
 
-/// sources: shared address, global address, bytes that are read. bytes: of the copy; those not read become zero.
+/// sources: shared address, global address, bytes that are read. bytes: of the copy; those not read become
+/// zero.
 void startCopy(Warp &warp, const Op &op, uint32_t mask) {
   const Slot sharedAddress = op.sources[0];
   const bool wide = op.detail->sharedIsWide;
   for (unsigned lane = 0; lane < kLanes; ++lane)
     if (mask >> lane & 1) {
       warp.faultLane = lane;
-      const uint64_t to = (wide ? warp.lanes<uint64_t>(sharedAddress)[lane] : warp.lanes<uint32_t>(sharedAddress)[lane]) +
-                          static_cast<uint64_t>(op.immediate);
-      const uint64_t from = warp.lanes<uint64_t>(op.sources[1])[lane] + static_cast<uint64_t>(op.detail->globalOffset);
+      const uint64_t to =
+          (wide ? warp.lanes<uint64_t>(sharedAddress)[lane] : warp.lanes<uint32_t>(sharedAddress)[lane]) +
+          static_cast<uint64_t>(op.immediate);
+      const uint64_t from =
+          warp.lanes<uint64_t>(op.sources[1])[lane] + static_cast<uint64_t>(op.detail->globalOffset);
       const uint32_t count = warp.lanes<uint32_t>(op.sources[2])[lane];
       if (to % op.bytes || from % op.bytes)
         throw Finding("copies " + std::to_string(op.bytes) + " bytes between addresses not aligned to them");
       if (count > op.bytes)
         throw Finding("copies " + std::to_string(count) + " bytes to " + std::to_string(op.bytes));
       if (to > warp.block->shared->size() || warp.block->shared->size() - to < op.bytes)
-        throw Finding("copies to " + std::to_string(to) + " of " + std::to_string(warp.block->shared->size()) +
-                      " bytes of shared memory");
+        throw Finding("copies to " + std::to_string(to) + " of " +
+                      std::to_string(warp.block->shared->size()) + " bytes of shared memory");
       Warp::Copy copy = {static_cast<uint32_t>(to), op.bytes, {}};
       if (count) {
         const GlobalMemory::Place place = warp.block->global->find(from, count);
@@ -66,8 +69,8 @@ void waitAll(Warp &warp, const Op &op, uint32_t mask) {
 void decodeCopy(Decoder &decoder, Modifiers &modifiers) {
   const auto &operands = decoder.in().operands;
   if (operands.size() < 3 || operands[2].kind != Operand::Kind::Literal ||
-      (!modifiers.take("cg") && !modifiers.take("ca")) || (!modifiers.take("shared") && !modifiers.take("shared::cta")) ||
-      !modifiers.take("global"))
+      (!modifiers.take("cg") && !modifiers.take("ca")) ||
+      (!modifiers.take("shared") && !modifiers.take("shared::cta")) || !modifiers.take("global"))
     decoder.refuse();
   for (const char *hint : {"L2::64B", "L2::128B", "L2::256B"})
     modifiers.take(hint);

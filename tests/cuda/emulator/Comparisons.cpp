@@ -1,5 +1,5 @@
-// setp. Meanings after the PTX ISA description, chapter 9.7.6.2: comparisons with a NaN are false unless their name
-// ends in u.
+// setp. Meanings after the PTX ISA description, chapter 9.7.6.2: comparisons with a NaN are false unless
+// their name ends in u.
 #include "HalfFormats.h"
 #include "Lanewise.h"
 
@@ -8,9 +8,13 @@ namespace {
 
 float value(F16 a) { return toFloat(a); }
 float value(BF16 a) { return toFloat(a); }
-template <typename T> T value(T a) { return a; }
+template <typename T>
+T value(T a) {
+  return a;
+}
 
-template <typename T> void addOrdered(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addOrdered(LaneOps &ops, const std::string &type) {
   ops["setp.eq." + type] = lanewise<[](T a, T b) { return value(a) == value(b); }>();
   ops["setp.lt." + type] = lanewise<[](T a, T b) { return value(a) < value(b); }>();
   ops["setp.le." + type] = lanewise<[](T a, T b) { return value(a) <= value(b); }>();
@@ -18,7 +22,8 @@ template <typename T> void addOrdered(LaneOps &ops, const std::string &type) {
   ops["setp.ge." + type] = lanewise<[](T a, T b) { return value(a) >= value(b); }>();
 }
 
-template <typename T> void addIntegers(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addIntegers(LaneOps &ops, const std::string &type) {
   addOrdered<T>(ops, type);
   ops["setp.ne." + type] = lanewise<[](T a, T b) { return a != b; }>();
   if constexpr (std::is_unsigned_v<T>)
@@ -26,14 +31,16 @@ template <typename T> void addIntegers(LaneOps &ops, const std::string &type) {
       ops[std::string("setp.") + alias + "." + type] = ops[std::string("setp.") + name + "." + type];
 }
 
-template <typename T> void addFloats(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addFloats(LaneOps &ops, const std::string &type) {
   addOrdered<T>(ops, type);
   ops["setp.ne." + type] = lanewise<[](T a, T b) {
     return value(a) < value(b) || value(a) > value(b); // false with a NaN
   }>();
   ops["setp.num." + type] = lanewise<[](T a, T b) { return value(a) == value(a) && value(b) == value(b); }>();
   ops["setp.nan." + type] = lanewise<[](T a, T b) { return value(a) != value(a) || value(b) != value(b); }>();
-  ops["setp.equ." + type] = lanewise<[](T a, T b) { return !(value(a) < value(b) || value(a) > value(b)); }>();
+  ops["setp.equ." + type] =
+      lanewise<[](T a, T b) { return !(value(a) < value(b) || value(a) > value(b)); }>();
   ops["setp.neu." + type] = lanewise<[](T a, T b) { return !(value(a) == value(b)); }>();
   ops["setp.ltu." + type] = lanewise<[](T a, T b) { return !(value(a) >= value(b)); }>();
   ops["setp.leu." + type] = lanewise<[](T a, T b) { return !(value(a) > value(b)); }>();
@@ -41,7 +48,8 @@ template <typename T> void addFloats(LaneOps &ops, const std::string &type) {
   ops["setp.geu." + type] = lanewise<[](T a, T b) { return !(value(a) < value(b)); }>();
 }
 
-template <typename T> void addBits(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addBits(LaneOps &ops, const std::string &type) {
   ops["setp.eq." + type] = lanewise<[](T a, T b) { return a == b; }>();
   ops["setp.ne." + type] = lanewise<[](T a, T b) { return a != b; }>();
 }

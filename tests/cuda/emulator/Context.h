@@ -1,5 +1,5 @@
-// What a program has made on one device: memory, streams, events, modules and graphs, all counted, so that what it
-// forgets or uses after its end is noticed.
+// What a program has made on one device: memory, streams, events, modules and graphs, all counted, so that
+// what it forgets or uses after its end is noticed.
 #ifndef HALFSTEP_EMULATOR_CONTEXT_H
 #define HALFSTEP_EMULATOR_CONTEXT_H
 
@@ -67,7 +67,8 @@ struct Capture {
 };
 
 /// Owned objects by address, which is also their handle.
-template <typename T> class Registry {
+template <typename T>
+class Registry {
 public:
   T *add(std::unique_ptr<T> object) {
     T *address = object.get();

@@ -1,5 +1,5 @@
-// Branches, ends, barriers, and what the lanes of a warp tell each other. Meanings after the PTX ISA description,
-// chapters 9.7.12, 9.7.13.1 and 9.7.9.6.
+// Branches, ends, barriers, and what the lanes of a warp tell each other. Meanings after the PTX ISA
+// description, chapters 9.7.12, 9.7.13.1 and 9.7.9.6.
 #include "Decoder.h"
 #include "Finding.h"
 #include "Warp.h"
@@ -26,8 +26,8 @@ void decodeTrap(Decoder &decoder, Modifiers &) {
   decoder.emit([](Warp &, const Op &, uint32_t) { throw Finding("traps"); });
 }
 
-/// Warps run one after the other, each in its own order, so a fence has nothing to order here; that accesses of
-/// different blocks are ordered by more than a fence is for the race check to say.
+/// Warps run one after the other, each in its own order, so a fence has nothing to order here; that accesses
+/// of different blocks are ordered by more than a fence is for the race check to say.
 void decodeFence(Decoder &, Modifiers &modifiers) {
   for (const char *word : {"sc", "acq_rel", "cta", "gl", "gpu", "sys"})
     modifiers.take(word);
@@ -36,8 +36,8 @@ void decodeFence(Decoder &, Modifiers &modifiers) {
 // --- barriers ---
 
 void barrier(Warp &warp, const Op &op, uint32_t mask) {
-  if (mask != warp.alive())
-    throw Finding("divergent barrier: lanes 0x" + std::to_string(mask) + " of a warp come to it, the others do not");
+  if (mask != warp.threads())
+    throw Finding("divergent barrier: some lanes of the warp do not come to it");
   warp.barrier = static_cast<uint32_t>(op.immediate);
   warp.stopAtBarrier();
 }
@@ -65,7 +65,7 @@ void requireMembers(Warp &warp, Slot members, uint32_t mask) {
       warp.faultLane = lane;
       if (!(named >> lane & 1))
         throw Finding("is executed by a lane that its member mask does not name");
-      if (named & warp.alive() & ~mask)
+      if (named & warp.threads() & ~mask)
         throw Finding("divergent: some lanes of its member mask do not come to it");
       // The usual mask of all lanes is fine in a warp that was made with fewer threads.
     }
@@ -105,7 +105,8 @@ Source shuffleSource(Shuffle kind, unsigned lane, uint32_t b, uint32_t c) {
 }
 
 /// sources: value, b, c; detail->sources[0]: members; detail->results[0]: the predicate, or none.
-template <Shuffle kind> void shuffle(Warp &warp, const Op &op, uint32_t mask) {
+template <Shuffle kind>
+void shuffle(Warp &warp, const Op &op, uint32_t mask) {
   requireMembers(warp, op.detail->sources[0], mask);
   uint32_t values[kLanes], inRange = 0;
   std::memcpy(values, warp.lanes<uint32_t>(op.sources[0]), sizeof values);
@@ -141,7 +142,8 @@ void decodeShuffle(Decoder &decoder, Modifiers &modifiers) {
   const auto &operands = decoder.in().operands;
   const bool pair = operands[0].kind == Operand::Kind::Pair;
   const Slot out = decoder.result(pair ? operands[0].parts[0] : operands[0], 32);
-  const std::vector<Slot> predicates = pair ? std::vector{decoder.result(operands[0].parts[1], 1)} : std::vector<Slot>();
+  const std::vector<Slot> predicates =
+      pair ? std::vector{decoder.result(operands[0].parts[1], 1)} : std::vector<Slot>();
   const Slot value = decoder.source(operands[1], 32), b = decoder.source(operands[2], 32),
              c = decoder.source(operands[3], 32), members = decoder.source(operands[4], 32);
   Op &op = decoder.emit(run);
@@ -156,7 +158,8 @@ void decodeShuffle(Decoder &decoder, Modifiers &modifiers) {
 enum class Vote { All, Any, Uniform, Ballot };
 
 /// sources: the predicate, members; immediate: 1 for a negated predicate.
-template <Vote kind> void vote(Warp &warp, const Op &op, uint32_t mask) {
+template <Vote kind>
+void vote(Warp &warp, const Op &op, uint32_t mask) {
   requireMembers(warp, op.sources[1], mask);
   const uint32_t predicate = warp.predicate(op.sources[0]);
   const uint32_t yes = (op.immediate ? ~predicate : predicate) & mask;
@@ -166,7 +169,9 @@ template <Vote kind> void vote(Warp &warp, const Op &op, uint32_t mask) {
         warp.lanes<uint32_t>(op.result)[lane] = yes;
     return;
   }
-  const bool answer = kind == Vote::All ? yes == mask : kind == Vote::Any ? yes != 0 : yes == mask || yes == 0;
+  const bool answer = kind == Vote::All   ? yes == mask
+                      : kind == Vote::Any ? yes != 0
+                                          : yes == mask || yes == 0;
   uint32_t &out = warp.predicate(op.result);
   out = (out & ~mask) | (answer ? mask : 0);
 }

@@ -1,6 +1,6 @@
-// cvt: every pair of types that generated code uses, rounded once. Meanings after the PTX ISA description, chapter
-// 9.7.9.21: a float outside an integer's range gives the nearest end of the range, NaN gives 0 (f64 and 64-bit results:
-// the bits 0x8000...).
+// cvt: every pair of types that generated code uses, rounded once. Meanings after the PTX ISA description,
+// chapter 9.7.9.21: a float outside an integer's range gives the nearest end of the range, NaN gives 0 (f64
+// and 64-bit results: the bits 0x8000...).
 #include "HalfFormats.h"
 #include "Lanewise.h"
 
@@ -9,14 +9,16 @@
 namespace halfstep::emulator {
 namespace {
 
-template <typename To, typename From> LaneOp integerConversion() {
+template <typename To, typename From>
+LaneOp integerConversion() {
   LaneOp op = lanewise<[](From a) { return static_cast<To>(a); }>();
   op.resizes = true;
   op.resultSigned = std::is_signed_v<To>;
   return op;
 }
 
-template <typename From> void addFromInteger(LaneOps &ops, const std::string &from) {
+template <typename From>
+void addFromInteger(LaneOps &ops, const std::string &from) {
   ops["cvt.u8." + from] = integerConversion<uint8_t, From>();
   ops["cvt.u16." + from] = integerConversion<uint16_t, From>();
   ops["cvt.u32." + from] = integerConversion<uint32_t, From>();
@@ -38,16 +40,19 @@ template <typename From> void addFromInteger(LaneOps &ops, const std::string &fr
 
 enum class Round { Zero, Nearest, Down, Up };
 
-template <typename F> F rounded(F a, Round how) {
+template <typename F>
+F rounded(F a, Round how) {
   return how == Round::Zero      ? std::trunc(a)
          : how == Round::Nearest ? std::nearbyint(a) // to even: nothing changes the rounding mode
          : how == Round::Down    ? std::floor(a)
                                  : std::ceil(a);
 }
 
-template <typename To, typename From, Round how> To toInteger(From a) {
+template <typename To, typename From, Round how>
+To toInteger(From a) {
   if (a != a)
-    return sizeof(From) == 8 || sizeof(To) == 8 ? static_cast<To>(uint64_t(1) << (sizeof(To) * 8 - 1)) : To(0);
+    return sizeof(From) == 8 || sizeof(To) == 8 ? static_cast<To>(uint64_t(1) << (sizeof(To) * 8 - 1))
+                                                : To(0);
   const From whole = rounded(a, how);
   // The bounds as powers of two, exact in every format.
   const From above = std::ldexp(From(1), std::numeric_limits<To>::digits);
@@ -58,8 +63,8 @@ template <typename To, typename From, Round how> To toInteger(From a) {
   return static_cast<To>(whole);
 }
 
-template <typename From, Round how> void addToInteger(LaneOps &ops, const std::string &rounding,
-                                                      const std::string &from) {
+template <typename From, Round how>
+void addToInteger(LaneOps &ops, const std::string &rounding, const std::string &from) {
   auto add = [&](const char *to, LaneOp op) { ops["cvt." + rounding + "." + to + "." + from] = op; };
   add("s16", lanewise<toInteger<int16_t, From, how>>());
   add("u16", lanewise<toInteger<uint16_t, From, how>>());
@@ -70,14 +75,13 @@ template <typename From, Round how> void addToInteger(LaneOps &ops, const std::s
   add(from.c_str(), lanewise<[](From a) { return rounded(a, how); }>());
 }
 
-template <typename From> void addRoundings(LaneOps &ops, const std::string &from) {
+template <typename From>
+void addRoundings(LaneOps &ops, const std::string &from) {
   addToInteger<From, Round::Zero>(ops, "rzi", from);
   addToInteger<From, Round::Nearest>(ops, "rni", from);
   addToInteger<From, Round::Down>(ops, "rmi", from);
   addToInteger<From, Round::Up>(ops, "rpi", from);
 }
-
-float canonical(float value) { return value != value ? std::bit_cast<float>(0x7FFFFFFF) : value; }
 
 void addBetweenFloats(LaneOps &ops) {
   ops["cvt.f64.f32"] = lanewise<[](float a) { return static_cast<double>(a); }>();

@@ -1,5 +1,5 @@
-// See Decoder.h. Lanewise instructions are found by their full text; the others by their first word, and their
-// decoders refuse modifiers that they do not know.
+// See Decoder.h. Lanewise instructions are found by their full text; the others by their first word, and
+// their decoders refuse modifiers that they do not know.
 #include "Decoder.h"
 
 #include "Finding.h"
@@ -64,7 +64,8 @@ static const InstructionDecoders &instructionDecoders() {
   return all;
 }
 
-Decoder::Decoder(const Kernel &kernel, const VariableAddresses &variables) : kernel(kernel), variables(variables) {}
+Decoder::Decoder(const Kernel &kernel, const VariableAddresses &variables)
+    : kernel(kernel), variables(variables) {}
 
 void Decoder::fail(const std::string &text) const {
   throw PtxError(instruction ? instruction->line : 0, text + ", in kernel '" + kernel.name + "'");
@@ -110,7 +111,8 @@ Slot Decoder::source(const Operand &operand, unsigned bits) {
   case Operand::Kind::Register: {
     const unsigned width = kernel.registers[static_cast<size_t>(operand.index)].bits;
     if (width != bits)
-      fail("'" + in().opcode + "' reads the " + std::to_string(width) + "-bit register '" + operand.name + "'");
+      fail("'" + in().opcode + "' reads the " + std::to_string(width) + "-bit register '" + operand.name +
+           "'");
     return slotOf(operand.index);
   }
   case Operand::Kind::Literal:
@@ -118,8 +120,8 @@ Slot Decoder::source(const Operand &operand, unsigned bits) {
       fail("'" + in().opcode + "' cannot take this literal");
     return constant(bits == 64 ? operand.bits : operand.bits & ((uint64_t(1) << bits) - 1), bits);
   case Operand::Kind::Special: {
-    static const std::set<std::string> known = {"%tid.x",    "%tid.y",    "%tid.z",    "%ntid.x",   "%ntid.y",
-                                                "%ntid.z",   "%ctaid.x",  "%ctaid.y",  "%ctaid.z",  "%nctaid.x",
+    static const std::set<std::string> known = {"%tid.x",    "%tid.y",    "%tid.z",   "%ntid.x",  "%ntid.y",
+                                                "%ntid.z",   "%ctaid.x",  "%ctaid.y", "%ctaid.z", "%nctaid.x",
                                                 "%nctaid.y", "%nctaid.z", "%laneid"};
     if (bits != 32 || !known.count(operand.name))
       fail("'" + operand.name + "' is not emulated");
@@ -146,7 +148,8 @@ Slot Decoder::result(const Operand &operand, unsigned bits) {
 }
 
 /// result = the low or the extended bits of a source.
-template <typename To, typename From> static void resize(Warp &warp, const Op &op, uint32_t mask) {
+template <typename To, typename From>
+static void resize(Warp &warp, const Op &op, uint32_t mask) {
   To *out = warp.lanes<To>(op.result);
   const From *in = warp.lanes<From>(op.sources[0]);
   for (unsigned lane = 0; lane < kLanes; ++lane)
@@ -154,9 +157,12 @@ template <typename To, typename From> static void resize(Warp &warp, const Op &o
       out[lane] = static_cast<To>(in[lane]);
 }
 
-template <typename From> static Op::Run resizeTo(unsigned bits) {
-  return bits == 8 ? resize<uint8_t, From> : bits == 16 ? resize<uint16_t, From>
-         : bits == 32 ? resize<uint32_t, From> : resize<uint64_t, From>;
+template <typename From>
+static Op::Run resizeTo(unsigned bits) {
+  return bits == 8    ? resize<uint8_t, From>
+         : bits == 16 ? resize<uint16_t, From>
+         : bits == 32 ? resize<uint32_t, From>
+                      : resize<uint64_t, From>;
 }
 
 static Op::Run resizing(unsigned from, unsigned to, bool isSigned) {
@@ -261,8 +267,8 @@ bool Decoder::lanewise() {
   Slot sources[3];
   for (size_t i = 0; i < known.sourceBits.size(); ++i) {
     const Operand &operand = in().operands[i + 1];
-    sources[i] = known.resizes ? narrowedSource(operand, known.sourceBits[i])
-                               : source(operand, known.sourceBits[i]);
+    sources[i] =
+        known.resizes ? narrowedSource(operand, known.sourceBits[i]) : source(operand, known.sourceBits[i]);
   }
   const Operand &target = in().operands[0];
   const Slot out = known.resizes ? widenedResult(target, known.resultBits, known.resultSigned)
@@ -323,7 +329,9 @@ void Decoder::finish() {
   const auto end = static_cast<uint32_t>(program.ops.size());
   for (Op &op : program.ops)
     if (Modifiers(kernel.instructions[op.instruction].opcode).first() == "bra")
-      op.immediate = static_cast<size_t>(op.immediate) < firstOp.size() ? firstOp[static_cast<size_t>(op.immediate)] : end;
+      op.immediate = static_cast<size_t>(op.immediate) < firstOp.size()
+                         ? firstOp[static_cast<size_t>(op.immediate)]
+                         : end;
   if (kernel.instructions.empty())
     fail("the kernel is empty");
   Op last = {};
@@ -332,6 +340,8 @@ void Decoder::finish() {
   program.ops.push_back(last);
 }
 
-Program decode(const Kernel &kernel, const VariableAddresses &variables) { return Decoder(kernel, variables).run(); }
+Program decode(const Kernel &kernel, const VariableAddresses &variables) {
+  return Decoder(kernel, variables).run();
+}
 
 } // namespace halfstep::emulator

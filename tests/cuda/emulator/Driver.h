@@ -47,14 +47,17 @@ Context &currentContext();
 void setCurrentContext(Context *context);
 Context *currentContextOrNull();
 
-/// The living object of the handle; throws CallError, with a finding, for one that was destroyed or never made.
-template <typename T> T &living(Registry<T> &registry, const void *handle, const char *what);
+/// The living object of the handle; throws CallError, with a finding, for one that was destroyed or never
+/// made.
+template <typename T>
+T &living(Registry<T> &registry, const void *handle, const char *what);
 Stream &streamOf(Context &context, hs_cu_stream handle);
 
 void reportMisuse(const std::string &text);
 
 /// Runs a call: errors become its CUresult.
-template <typename F> int call(F body) {
+template <typename F>
+int call(F body) {
   std::lock_guard<std::recursive_mutex> lock(Driver::get().mutex);
   try {
     if (!Driver::get().isInitialized())
@@ -69,7 +72,8 @@ template <typename F> int call(F body) {
   }
 }
 
-template <typename T> T &living(Registry<T> &registry, const void *handle, const char *what) {
+template <typename T>
+T &living(Registry<T> &registry, const void *handle, const char *what) {
   if (T *object = registry.find(handle))
     return *object;
   reportMisuse(std::string("a call got a handle of no living ") + what);

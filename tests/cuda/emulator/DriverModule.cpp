@@ -139,8 +139,8 @@ int cuFuncSetAttribute(hs_cu_function function, int attribute, int value) {
 }
 
 int cuLaunchKernel(hs_cu_function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
-                   unsigned blockY, unsigned blockZ, unsigned sharedBytes, hs_cu_stream stream, void **arguments,
-                   void **extra) {
+                   unsigned blockY, unsigned blockZ, unsigned sharedBytes, hs_cu_stream stream,
+                   void **arguments, void **extra) {
   return call([&] {
     Context &context = currentContext();
     requireHealthy(context);

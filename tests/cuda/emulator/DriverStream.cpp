@@ -7,8 +7,9 @@ using namespace halfstep::emulator;
 static void requireJoined(const Capture &capture) {
   const auto &nodes = capture.graph.nodes;
   std::vector<bool> reached(nodes.size());
-  std::vector<size_t> open = capture.branches.count(capture.origin) ? capture.branches.at(capture.origin).tails
-                                                                    : std::vector<size_t>();
+  std::vector<size_t> open = capture.branches.count(capture.origin)
+                                 ? capture.branches.at(capture.origin).tails
+                                 : std::vector<size_t>();
   while (!open.empty()) {
     const size_t node = open.back();
     open.pop_back();

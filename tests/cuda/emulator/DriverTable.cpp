@@ -10,7 +10,7 @@ HS_CUDA_FUNCTIONS(DECLARE)
 int cuDriverGetVersion(int *version);
 
 int cuGetErrorName(int error, const char **name) {
-  *name = error == HS_CU_OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY"
+  *name = error == HS_CU_OUT_OF_MEMORY   ? "CUDA_ERROR_OUT_OF_MEMORY"
           : error == HS_CU_LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED"
                                          : "CUDA_ERROR";
   return HS_CU_SUCCESS;
@@ -25,16 +25,16 @@ int cuGetErrorString(int error, const char **text) {
   return HS_CU_SUCCESS;
 }
 
-__attribute__((visibility("default"))) int cuGetProcAddress_v2(const char *symbol, void **function, int version,
-                                                               uint64_t flags, int *status) {
+__attribute__((visibility("default"))) int cuGetProcAddress_v2(const char *symbol, void **function,
+                                                               int version, uint64_t flags, int *status) {
   (void)flags;
   *function = nullptr;
   if (status)
     *status = 1; // CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND
   if (version > halfstep::emulator::Settings::read().driver)
     return HS_CU_NOT_FOUND;
-#define FIND(name, parameters)                                                                                  \
-  if (std::strcmp(symbol, #name) == 0)                                                                          \
+#define FIND(name, parameters)                                                                               \
+  if (std::strcmp(symbol, #name) == 0)                                                                       \
     *function = reinterpret_cast<void *>(&name);
   HS_CUDA_FUNCTIONS(FIND)
 #undef FIND

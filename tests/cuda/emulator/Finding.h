@@ -1,4 +1,5 @@
-// What the emulator throws when a kernel or a call breaks a rule; the launch that catches it adds where it was.
+// What the emulator throws when a kernel or a call breaks a rule; the launch that catches it adds where it
+// was.
 #ifndef HALFSTEP_EMULATOR_FINDING_H
 #define HALFSTEP_EMULATOR_FINDING_H
 

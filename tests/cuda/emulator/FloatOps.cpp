@@ -1,5 +1,7 @@
 // f32 and f64 arithmetic, all correctly rounded, without contraction or flushing. Meanings after the PTX ISA
-// description, chapter 9.7.3. Approximate instructions are not here: generated code has none, so they are refused.
+// description, chapter 9.7.3. Approximate instructions are not here: generated code has none, so they are
+// refused.
+#include "HalfFormats.h"
 #include "Lanewise.h"
 
 #include <bit>
@@ -8,20 +10,26 @@
 namespace halfstep::emulator {
 namespace {
 
-/// f32 results that are NaN are this one; f64 results keep a payload, which no kernel looks at.
-float canonical(float value) { return value != value ? std::bit_cast<float>(0x7FFFFFFF) : value; }
+/// f64 results keep a payload, which no kernel looks at.
 double canonical(double value) { return value; }
+using emulator::canonical;
 
 /// -0 is less than +0 here.
-template <typename T> bool isLess(T a, T b) { return a < b || (a == b && std::signbit(a) && !std::signbit(b)); }
-template <typename T> T minimum(T a, T b) {
+template <typename T>
+bool isLess(T a, T b) {
+  return a < b || (a == b && std::signbit(a) && !std::signbit(b));
+}
+template <typename T>
+T minimum(T a, T b) {
   return a != a ? canonical(b) : b != b ? a : isLess(b, a) ? b : a;
 }
-template <typename T> T maximum(T a, T b) {
+template <typename T>
+T maximum(T a, T b) {
   return a != a ? canonical(b) : b != b ? a : isLess(a, b) ? b : a;
 }
 
-template <typename T> void addArithmetic(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addArithmetic(LaneOps &ops, const std::string &type) {
   for (const std::string rounding : {"", "rn."}) {
     ops["add." + rounding + type] = lanewise<[](T a, T b) { return canonical(a + b); }>();
     ops["sub." + rounding + type] = lanewise<[](T a, T b) { return canonical(a - b); }>();
@@ -38,13 +46,11 @@ template <typename T> void addArithmetic(LaneOps &ops, const std::string &type) 
   ops["copysign." + type] = lanewise<[](T a, T b) { return std::copysign(b, a); }>();
 }
 
+const float kNan = std::bit_cast<float>(0x7FFFFFFF);
+
 void addNanPropagating(LaneOps &ops) {
-  ops["min.NaN.f32"] = lanewise<[](float a, float b) {
-    return a != a || b != b ? std::bit_cast<float>(0x7FFFFFFF) : minimum(a, b);
-  }>();
-  ops["max.NaN.f32"] = lanewise<[](float a, float b) {
-    return a != a || b != b ? std::bit_cast<float>(0x7FFFFFFF) : maximum(a, b);
-  }>();
+  ops["min.NaN.f32"] = lanewise<[](float a, float b) { return a != a || b != b ? kNan : minimum(a, b); }>();
+  ops["max.NaN.f32"] = lanewise<[](float a, float b) { return a != a || b != b ? kNan : maximum(a, b); }>();
 }
 
 void addClasses(LaneOps &ops) {

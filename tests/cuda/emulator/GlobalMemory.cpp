@@ -33,8 +33,8 @@ bool GlobalMemory::release(uint64_t address) {
 
 GlobalMemory::Place GlobalMemory::search(uint64_t address, uint64_t count) {
   char where[96];
-  std::snprintf(where, sizeof where, "accesses %llu bytes at 0x%llx, ", static_cast<unsigned long long>(count),
-                static_cast<unsigned long long>(address));
+  std::snprintf(where, sizeof where, "accesses %llu bytes at 0x%llx, ",
+                static_cast<unsigned long long>(count), static_cast<unsigned long long>(address));
   auto after = allocations.upper_bound(address);
   if (after == allocations.begin())
     throw Finding(where + std::string("which is not memory of the device"));

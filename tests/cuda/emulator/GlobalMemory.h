@@ -1,4 +1,5 @@
-// The memory of a device: allocations at addresses that the host cannot dereference and that are never used again.
+// The memory of a device: allocations at addresses that the host cannot dereference and that are never used
+// again.
 #ifndef HALFSTEP_EMULATOR_GLOBALMEMORY_H
 #define HALFSTEP_EMULATOR_GLOBALMEMORY_H
 

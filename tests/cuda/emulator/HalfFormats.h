@@ -1,4 +1,5 @@
-// f16 and bf16 as bits, with conversions rounded once to nearest, ties to even. NaN results are 0x7FFF, as PTX says.
+// f16 and bf16 as bits, with conversions rounded once to nearest, ties to even. NaN results are 0x7FFF, as
+// PTX says.
 #ifndef HALFSTEP_EMULATOR_HALFFORMATS_H
 #define HALFSTEP_EMULATOR_HALFFORMATS_H
 
@@ -24,9 +25,17 @@ inline float toFloat(F16 value) {
   return std::bit_cast<float>(sign | magnitude);
 }
 
-template <typename T> T fromFloat(float value);
+/// A NaN becomes the one that f32 instructions give. On bits: a compiler may give any NaN for any other.
+inline float canonical(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  return std::bit_cast<float>((bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FFFFFFF : bits);
+}
 
-template <> inline F16 fromFloat<F16>(float value) {
+template <typename T>
+T fromFloat(float value);
+
+template <>
+inline F16 fromFloat<F16>(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value), sign = bits >> 16 & 0x8000, rest = bits & 0x7FFFFFFF;
   if (rest > 0x7F800000)
     return {0x7FFF};
@@ -40,7 +49,8 @@ template <> inline F16 fromFloat<F16>(float value) {
   return {static_cast<uint16_t>(sign | magnitude)};
 }
 
-template <> inline BF16 fromFloat<BF16>(float value) {
+template <>
+inline BF16 fromFloat<BF16>(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7FFFFFFF) > 0x7F800000)
     return {0x7FFF};

@@ -1,5 +1,5 @@
-// Integer arithmetic, logic, shifts, bit fields, selections and moves. Meanings after the PTX ISA description, chapters
-// 9.7.1 and 9.7.8.
+// Integer arithmetic, logic, shifts, bit fields, selections and moves. Meanings after the PTX ISA
+// description, chapters 9.7.1 and 9.7.8.
 #include "Lanewise.h"
 
 #include <algorithm>
@@ -9,37 +9,71 @@
 namespace halfstep::emulator {
 namespace {
 
-template <typename T> struct Wider;
-template <> struct Wider<uint16_t> { using Type = uint32_t; };
-template <> struct Wider<int16_t> { using Type = int32_t; };
-template <> struct Wider<uint32_t> { using Type = uint64_t; };
-template <> struct Wider<int32_t> { using Type = int64_t; };
-template <> struct Wider<uint64_t> { using Type = unsigned __int128; };
-template <> struct Wider<int64_t> { using Type = __int128; };
-template <typename T> using WiderT = typename Wider<T>::Type;
-template <typename T> using Unsigned = std::make_unsigned_t<T>;
+template <typename T>
+struct Wider;
+template <>
+struct Wider<uint16_t> {
+  using Type = uint32_t;
+};
+template <>
+struct Wider<int16_t> {
+  using Type = int32_t;
+};
+template <>
+struct Wider<uint32_t> {
+  using Type = uint64_t;
+};
+template <>
+struct Wider<int32_t> {
+  using Type = int64_t;
+};
+template <>
+struct Wider<uint64_t> {
+  using Type = unsigned __int128;
+};
+template <>
+struct Wider<int64_t> {
+  using Type = __int128;
+};
+template <typename T>
+using WiderT = typename Wider<T>::Type;
+template <typename T>
+using Unsigned = std::make_unsigned_t<T>;
 
 /// PTX wraps around where C++ leaves signed overflow undefined.
-template <typename T> T wrap(WiderT<Unsigned<T>> value) { return static_cast<T>(value); }
-template <typename T> T sum(T a, T b) { return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b)); }
-template <typename T> T low(T a, T b) { return wrap<T>(WiderT<Unsigned<T>>(Unsigned<T>(a)) * Unsigned<T>(b)); }
-template <typename T> T high(T a, T b) {
+template <typename T>
+T wrap(WiderT<Unsigned<T>> value) {
+  return static_cast<T>(value);
+}
+template <typename T>
+T sum(T a, T b) {
+  return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b));
+}
+template <typename T>
+T low(T a, T b) {
+  return wrap<T>(WiderT<Unsigned<T>>(Unsigned<T>(a)) * Unsigned<T>(b));
+}
+template <typename T>
+T high(T a, T b) {
   return static_cast<T>((WiderT<T>(a) * WiderT<T>(b)) >> (sizeof(T) * 8));
 }
 
 /// PTX leaves a division by zero open; all bits set is what NVIDIA's devices give.
-template <typename T> T quotient(T a, T b) {
+template <typename T>
+T quotient(T a, T b) {
   if (b == 0)
     return static_cast<T>(~T(0));
   if (std::is_signed_v<T> && a == std::numeric_limits<T>::min() && b == T(-1))
     return a;
   return static_cast<T>(a / b);
 }
-template <typename T> T remainder(T a, T b) {
+template <typename T>
+T remainder(T a, T b) {
   return b == 0 ? a : std::is_signed_v<T> && b == T(-1) ? T(0) : static_cast<T>(a % b);
 }
 
-template <typename T> void addArithmetic(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addArithmetic(LaneOps &ops, const std::string &type) {
   ops["add." + type] = lanewise<[](T a, T b) { return sum(a, b); }>();
   ops["sub." + type] = lanewise<[](T a, T b) { return static_cast<T>(Unsigned<T>(a) - Unsigned<T>(b)); }>();
   ops["mul.lo." + type] = lanewise<[](T a, T b) { return low(a, b); }>();
@@ -62,24 +96,24 @@ template <typename T> void addArithmetic(LaneOps &ops, const std::string &type) 
   }
 }
 
-template <typename T> void addWide(LaneOps &ops, const std::string &type) {
+template <typename T>
+void addWide(LaneOps &ops, const std::string &type) {
   using Wide = WiderT<T>;
   ops["mul.wide." + type] = lanewise<[](T a, T b) { return static_cast<Wide>(Wide(a) * Wide(b)); }>();
   ops["mad.wide." + type] = lanewise<[](T a, T b, Wide c) { return sum<Wide>(Wide(a) * Wide(b), c); }>();
 }
 
-template <typename T> void addBits(LaneOps &ops, const std::string &width) {
+template <typename T>
+void addBits(LaneOps &ops, const std::string &width) {
   ops["and.b" + width] = lanewise<[](T a, T b) { return static_cast<T>(a & b); }>();
   ops["or.b" + width] = lanewise<[](T a, T b) { return static_cast<T>(a | b); }>();
   ops["xor.b" + width] = lanewise<[](T a, T b) { return static_cast<T>(a ^ b); }>();
   ops["not.b" + width] = lanewise<[](T a) { return static_cast<T>(~a); }>();
   ops["cnot.b" + width] = lanewise<[](T a) { return static_cast<T>(a == 0); }>();
-  ops["shl.b" + width] = lanewise<[](T a, uint32_t by) {
-    return by >= sizeof(T) * 8 ? T(0) : static_cast<T>(a << by);
-  }>();
-  ops["shr.b" + width] = lanewise<[](T a, uint32_t by) {
-    return by >= sizeof(T) * 8 ? T(0) : static_cast<T>(a >> by);
-  }>();
+  ops["shl.b" + width] =
+      lanewise<[](T a, uint32_t by) { return by >= sizeof(T) * 8 ? T(0) : static_cast<T>(a << by); }>();
+  ops["shr.b" + width] =
+      lanewise<[](T a, uint32_t by) { return by >= sizeof(T) * 8 ? T(0) : static_cast<T>(a >> by); }>();
   const LaneOp select = lanewise<[](T a, T b, bool which) { return which ? a : b; }>();
   const LaneOp move = lanewise<[](T a) { return a; }>();
   for (const char *letter : {"b", "u", "s", "f"}) {
@@ -88,14 +122,16 @@ template <typename T> void addBits(LaneOps &ops, const std::string &width) {
   }
 }
 
-/// Bits [position, position + count) of a, extended by their sign or with zeros; positions and counts are a byte.
-template <typename T> T extractField(T a, uint32_t position, uint32_t count) {
+/// Bits [position, position + count) of a, extended by their sign or with zeros; positions and counts are a
+/// byte.
+template <typename T>
+T extractField(T a, uint32_t position, uint32_t count) {
   constexpr uint32_t bits = sizeof(T) * 8;
   position &= 0xFF;
   count &= 0xFF;
   Unsigned<T> result = 0;
-  const bool sign = std::is_signed_v<T> && count > 0 &&
-                    (Unsigned<T>(a) >> std::min(position + count - 1, bits - 1) & 1);
+  const bool sign =
+      std::is_signed_v<T> && count > 0 && (Unsigned<T>(a) >> std::min(position + count - 1, bits - 1) & 1);
   for (uint32_t i = 0; i < bits; ++i) {
     const bool bit = i < count && position + i < bits ? Unsigned<T>(a) >> (position + i) & 1 : sign;
     result |= Unsigned<T>(bit) << i;
@@ -130,8 +166,10 @@ void addBitFields(LaneOps &ops) {
   ops["bfe.u64"] = lanewise<extractField<uint64_t>>();
   ops["bfe.s64"] = lanewise<extractField<int64_t>>();
   ops["prmt.b32"] = lanewise<permuteBytes>();
-  ops["shf.l.wrap.b32"] = lanewise<[](uint32_t a, uint32_t b, uint32_t by) { return funnelLeft(a, b, by & 31); }>();
-  ops["shf.r.wrap.b32"] = lanewise<[](uint32_t a, uint32_t b, uint32_t by) { return funnelRight(a, b, by & 31); }>();
+  ops["shf.l.wrap.b32"] =
+      lanewise<[](uint32_t a, uint32_t b, uint32_t by) { return funnelLeft(a, b, by & 31); }>();
+  ops["shf.r.wrap.b32"] =
+      lanewise<[](uint32_t a, uint32_t b, uint32_t by) { return funnelRight(a, b, by & 31); }>();
   ops["shf.l.clamp.b32"] =
       lanewise<[](uint32_t a, uint32_t b, uint32_t by) { return funnelLeft(a, b, std::min(by, 32u)); }>();
   ops["shf.r.clamp.b32"] =

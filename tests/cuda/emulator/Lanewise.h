@@ -1,5 +1,5 @@
-// Instructions that do the same for each lane: a table from the opcode's full text to a function over the lanes,
-// made from a function of one lane's values. `bool` stands for a predicate.
+// Instructions that do the same for each lane: a table from the opcode's full text to a function over the
+// lanes, made from a function of one lane's values. `bool` stands for a predicate.
 #ifndef HALFSTEP_EMULATOR_LANEWISE_H
 #define HALFSTEP_EMULATOR_LANEWISE_H
 
@@ -29,15 +29,19 @@ void addConversions(LaneOps &ops);
 
 namespace detail {
 
-template <typename T> constexpr unsigned bitsOf = sizeof(T) * 8;
-template <> inline constexpr unsigned bitsOf<bool> = 1;
+template <typename T>
+constexpr unsigned bitsOf = sizeof(T) * 8;
+template <>
+inline constexpr unsigned bitsOf<bool> = 1;
 
-template <typename T> struct Reader {
+template <typename T>
+struct Reader {
   const T *values;
   Reader(Warp &warp, Slot slot) : values(warp.lanes<T>(slot)) {}
   T operator[](unsigned lane) const { return values[lane]; }
 };
-template <> struct Reader<bool> {
+template <>
+struct Reader<bool> {
   uint32_t bits;
   Reader(Warp &warp, Slot slot) : bits(warp.predicate(slot)) {}
   bool operator[](unsigned lane) const { return bits >> lane & 1; }
@@ -65,18 +69,23 @@ void runLanes(Warp &warp, const Op &op, uint32_t mask, std::index_sequence<I...>
   }
 }
 
-template <auto F, typename R, typename... A> void runLanes(Warp &warp, const Op &op, uint32_t mask) {
+template <auto F, typename R, typename... A>
+void runLanes(Warp &warp, const Op &op, uint32_t mask) {
   runLanes<F, R, A...>(warp, op, mask, std::index_sequence_for<A...>());
 }
 
-template <auto F, typename R, typename... A> LaneOp laneOf(R (*)(A...)) {
+template <auto F, typename R, typename... A>
+LaneOp laneOf(R (*)(A...)) {
   return {&runLanes<F, R, A...>, bitsOf<R>, {bitsOf<A>...}};
 }
 
 } // namespace detail
 
 /// The instruction that computes F in each lane; F takes up to three values.
-template <auto F> LaneOp lanewise() { return detail::laneOf<F>(+F); }
+template <auto F>
+LaneOp lanewise() {
+  return detail::laneOf<F>(+F);
+}
 
 } // namespace halfstep::emulator
 

@@ -100,7 +100,8 @@ private:
   bool passBarrier() {
     const Warp &first = *warps.front();
     for (auto &warp : warps)
-      if (warp->state != first.state || (first.state == Warp::State::AtBarrier && warp->barrier != first.barrier)) {
+      if (warp->state != first.state ||
+          (first.state == Warp::State::AtBarrier && warp->barrier != first.barrier)) {
         const Warp &waits = warp->state == Warp::State::AtBarrier ? *warp : first;
         throw Finding(place(waits) + "divergent barrier: other warps of the block end or wait elsewhere");
       }
@@ -110,8 +111,9 @@ private:
   std::string place(const Warp &warp) const {
     const Instruction &instruction = program.kernel->instructions[warp.faultOp().instruction];
     return "kernel '" + program.kernel->name + "', PTX line " + std::to_string(instruction.line) + " (" +
-           instruction.opcode + (instruction.source.empty() ? "" : " from " + instruction.source) + "), block " +
-           std::to_string(block.index) + ", thread " + std::to_string(warp.faultThread()) + ": ";
+           instruction.opcode + (instruction.source.empty() ? "" : " from " + instruction.source) +
+           "), block " + std::to_string(block.index) + ", thread " + std::to_string(warp.faultThread()) +
+           ": ";
   }
 
   const Launch &launch;

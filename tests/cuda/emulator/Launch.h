@@ -16,8 +16,8 @@ struct Launch {
   std::vector<uint8_t> parameters;
 };
 
-/// Runs it to its end. Throws Finding with the kernel, instruction, block and thread. operation: its number in
-/// stamps. instructions: counts what the threads executed.
+/// Runs it to its end. Throws Finding with the kernel, instruction, block and thread. operation: its number
+/// in stamps. instructions: counts what the threads executed.
 void runLaunch(const Launch &launch, GlobalMemory &memory, uint32_t operation, std::mt19937_64 &random,
                uint64_t &instructions);
 

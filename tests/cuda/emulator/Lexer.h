@@ -13,9 +13,7 @@ struct Token {
   std::string text; ///< a word with its dots: "ld.global.b32", ".reg", "%tid.x"; a string without its quotes
   int line = 0;
 
-  bool is(const char *expected) const {
-    return kind != Kind::String && text == expected;
-  }
+  bool is(const char *expected) const { return kind != Kind::String && text == expected; }
 };
 
 /// All tokens, ended by one of kind End. Throws PtxError.

@@ -1,5 +1,6 @@
-// ldmatrix and mma.sync. Fragments after the PTX ISA description, chapters 9.7.14.5.8 and 9.7.14.5.15. How a matrix unit
-// rounds its sums is left open there; here every product is added in f32, which is less exact than devices are.
+// ldmatrix and mma.sync. Fragments after the PTX ISA description, chapters 9.7.14.5.8 and 9.7.14.5.15. How a
+// matrix unit rounds its sums is left open there; here every product is added in f32, which is less exact
+// than devices are.
 #include "Decoder.h"
 #include "Finding.h"
 #include "HalfFormats.h"
@@ -10,14 +11,15 @@ namespace {
 
 void requireWholeWarp(Warp &warp, uint32_t mask) {
   if (mask != kAllLanes)
-    throw Finding(warp.alive() == kAllLanes ? "divergent: some lanes of the warp do not come to it"
-                                            : "needs all 32 lanes of the warp");
+    throw Finding(warp.threads() == kAllLanes ? "divergent: some lanes of the warp do not come to it"
+                                              : "needs all 32 lanes of the warp");
 }
 
 // --- ldmatrix ---
 
 /// The rows of 8x8 matrices of 16-bit elements: lane 8 * m + r has the address of row r of matrix m.
-template <bool transposed> void loadMatrices(Warp &warp, const Op &op, uint32_t mask) {
+template <bool transposed>
+void loadMatrices(Warp &warp, const Op &op, uint32_t mask) {
   requireWholeWarp(warp, mask);
   const auto &results = op.detail->results;
   for (size_t matrix = 0; matrix < results.size(); ++matrix) {
@@ -73,7 +75,8 @@ void decodeLoadMatrix(Decoder &decoder, Modifiers &modifiers) {
 
 /// Fills rows x 16 elements from fragments of `count` registers: register i holds, for lane l, the elements
 /// (l / 4 + 8 * rowBlock, 2 * (l % 4) + 8 * columnBlock) and the one behind it.
-template <typename T> void spread(Warp &warp, Slot slot, float (*matrix)[16], unsigned rowBlock, unsigned columnBlock) {
+template <typename T>
+void spread(Warp &warp, Slot slot, float (*matrix)[16], unsigned rowBlock, unsigned columnBlock) {
   const uint32_t *lanes = warp.lanes<uint32_t>(slot);
   for (unsigned lane = 0; lane < kLanes; ++lane) {
     float *to = &matrix[lane / 4 + 8 * rowBlock][lane % 4 * 2 + 8 * columnBlock];
@@ -83,7 +86,8 @@ template <typename T> void spread(Warp &warp, Slot slot, float (*matrix)[16], un
 }
 
 /// D[16][8] = A[16][16] * B[16][8] + C; detail->sources: a0-a3, b0-b1, c0-c3; detail->results: d0-d3.
-template <typename T> void multiplyMatrices(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T>
+void multiplyMatrices(Warp &warp, const Op &op, uint32_t mask) {
   requireWholeWarp(warp, mask);
   const auto &in = op.detail->sources;
   for (Slot slot : in)
@@ -104,10 +108,9 @@ template <typename T> void multiplyMatrices(Warp &warp, const Op &op, uint32_t m
       for (unsigned n = 0; n < 8; ++n)
         c[m][n] += a[m][k] * b[k][n];
   for (unsigned i = 0; i < 4; ++i) {
-    for (unsigned lane = 0; lane < kLanes; ++lane) {
-      const float value = c[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
-      warp.lanes<float>(op.detail->results[i])[lane] = value != value ? std::bit_cast<float>(0x7FFFFFFF) : value;
-    }
+    for (unsigned lane = 0; lane < kLanes; ++lane)
+      warp.lanes<float>(op.detail->results[i])[lane] =
+          canonical(c[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2]);
     warp.setWritten(op.detail->results[i], mask);
   }
 }

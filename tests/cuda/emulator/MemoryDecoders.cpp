@@ -1,5 +1,5 @@
-// ld, st, atom and red. Every access is checked for alignment, bounds, initialisation and races. Meanings after the PTX
-// ISA description, chapters 9.7.9.8 to 9.7.9.12 and 9.7.13.
+// ld, st, atom and red. Every access is checked for alignment, bounds, initialisation and races. Meanings
+// after the PTX ISA description, chapters 9.7.9.8 to 9.7.9.12 and 9.7.13.
 #include "Decoder.h"
 #include "Finding.h"
 #include "Warp.h"
@@ -12,7 +12,8 @@ namespace {
 enum class Access { Read, Write, Atomic };
 
 /// The bytes of one lane's access, checked.
-template <Access access> uint8_t *resolve(Warp &warp, Space space, unsigned lane, uint64_t address, unsigned count) {
+template <Access access>
+uint8_t *resolve(Warp &warp, Space space, unsigned lane, uint64_t address, unsigned count) {
   warp.faultLane = lane;
   if (space == Space::Generic) {
     const uint64_t window = address & kWindowMask;
@@ -48,7 +49,8 @@ uint64_t addressOf(Warp &warp, const Op &op, unsigned lane, bool wide) {
          static_cast<uint64_t>(op.immediate);
 }
 
-template <typename T, Space space, bool wide> void load(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T, Space space, bool wide>
+void load(Warp &warp, const Op &op, uint32_t mask) {
   const auto &results = op.detail->results;
   const auto count = static_cast<unsigned>(results.size() * sizeof(T));
   for (unsigned lane = 0; lane < kLanes; ++lane)
@@ -61,7 +63,8 @@ template <typename T, Space space, bool wide> void load(Warp &warp, const Op &op
     warp.setWritten(result, mask);
 }
 
-template <typename T, Space space, bool wide> void store(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T, Space space, bool wide>
+void store(Warp &warp, const Op &op, uint32_t mask) {
   const auto &sources = op.detail->sources;
   const auto count = static_cast<unsigned>(sources.size() * sizeof(T));
   for (Slot source : sources)
@@ -74,12 +77,14 @@ template <typename T, Space space, bool wide> void store(Warp &warp, const Op &o
     }
 }
 
-template <typename T, Space space> Op::Run chooseWidth(bool loads, bool wide) {
+template <typename T, Space space>
+Op::Run chooseWidth(bool loads, bool wide) {
   return loads ? (wide ? load<T, space, true> : load<T, space, false>)
                : (wide ? store<T, space, true> : store<T, space, false>);
 }
 
-template <typename T> Op::Run chooseSpace(bool loads, Space space, bool wide) {
+template <typename T>
+Op::Run chooseSpace(bool loads, Space space, bool wide) {
   switch (space) {
   case Space::Shared:
     return chooseWidth<T, Space::Shared>(loads, wide);
@@ -105,7 +110,8 @@ Op::Run chooseAccess(bool loads, Space space, unsigned bits, bool wide) {
   }
 }
 
-template <typename T> void loadParameter(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T>
+void loadParameter(Warp &warp, const Op &op, uint32_t mask) {
   T value;
   std::memcpy(&value, warp.block->parameters->data() + op.immediate, sizeof value);
   for (unsigned lane = 0; lane < kLanes; ++lane)
@@ -132,8 +138,11 @@ void decodeParameter(Decoder &decoder, Modifiers &modifiers) {
 }
 
 Space takeSpace(Modifiers &modifiers) {
-  for (auto [word, space] : {std::pair("global", Space::Global), {"shared", Space::Shared},
-                             {"local", Space::Local}, {"const", Space::Const}, {"param", Space::Param}})
+  for (auto [word, space] : {std::pair("global", Space::Global),
+                             {"shared", Space::Shared},
+                             {"local", Space::Local},
+                             {"const", Space::Const},
+                             {"param", Space::Param}})
     if (modifiers.take(word))
       return space;
   modifiers.take("shared::cta");
@@ -158,13 +167,15 @@ void decodeAccess(Decoder &decoder, Modifiers &modifiers) {
   unsigned bits = 0;
   const std::string type = modifiers.takeType(bits);
   const Operand &values = decoder.in().operands[loads ? 0 : 1], &place = decoder.in().operands[loads ? 1 : 0];
-  const std::vector<Operand> parts = values.kind == Operand::Kind::Vector ? values.parts : std::vector{values};
+  const std::vector<Operand> parts =
+      values.kind == Operand::Kind::Vector ? values.parts : std::vector{values};
   if (parts.size() != count || space == Space::Param || bits < 8 || bits > 64 || count * bits > 128 ||
       (bits == 8 && space == Space::Shared))
     decoder.refuse();
   std::vector<Slot> slots;
   for (const Operand &part : parts)
-    slots.push_back(loads ? decoder.widenedResult(part, bits, type[0] == 's') : decoder.narrowedSource(part, bits));
+    slots.push_back(loads ? decoder.widenedResult(part, bits, type[0] == 's')
+                          : decoder.narrowedSource(part, bits));
   const Decoder::Address address = decoder.address(place);
   Op &op = decoder.emit(chooseAccess(loads, space, bits, address.bits == 64));
   op.sources[0] = address.base;
@@ -175,13 +186,16 @@ void decodeAccess(Decoder &decoder, Modifiers &modifiers) {
 
 // --- atomics ---
 
-template <typename T> using Combine = T (*)(T old, T operand);
+template <typename T>
+using Combine = T (*)(T old, T operand);
 
-template <typename T, Combine<T> combine> void update(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T, Combine<T> combine>
+void update(Warp &warp, const Op &op, uint32_t mask) {
   const Space space = static_cast<Space>(op.bytes & 0xF);
   for (unsigned lane = 0; lane < kLanes; ++lane)
     if (mask >> lane & 1) {
-      uint8_t *place = resolve<Access::Atomic>(warp, space, lane, addressOf(warp, op, lane, op.bytes & 0x10), sizeof(T));
+      uint8_t *place =
+          resolve<Access::Atomic>(warp, space, lane, addressOf(warp, op, lane, op.bytes & 0x10), sizeof(T));
       T old;
       std::memcpy(&old, place, sizeof old);
       const T made = combine(old, warp.lanes<T>(op.sources[1])[lane]);

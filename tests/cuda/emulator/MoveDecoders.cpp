@@ -1,4 +1,5 @@
-// mov with packing and unpacking, and cvta. Meanings after the PTX ISA description, chapters 9.7.9.3 and 9.7.9.20.
+// mov with packing and unpacking, and cvta. Meanings after the PTX ISA description, chapters 9.7.9.3
+// and 9.7.9.20.
 #include "Decoder.h"
 #include "Warp.h"
 
@@ -70,7 +71,8 @@ void decodeMove(Decoder &decoder, Modifiers &modifiers) {
 }
 
 /// result = sources[0] + immediate: between an address of a space and a generic one.
-template <typename T> void shift(Warp &warp, const Op &op, uint32_t mask) {
+template <typename T>
+void shift(Warp &warp, const Op &op, uint32_t mask) {
   for (unsigned lane = 0; lane < kLanes; ++lane)
     if (mask >> lane & 1)
       warp.lanes<T>(op.result)[lane] = warp.lanes<T>(op.sources[0])[lane] + static_cast<T>(op.immediate);
@@ -88,7 +90,8 @@ void decodeCvta(Decoder &decoder, Modifiers &modifiers) {
     decoder.refuse();
   if (!modifiers.take("u64"))
     decoder.refuse();
-  const Slot from = decoder.source(decoder.in().operands[1], 64), to = decoder.result(decoder.in().operands[0], 64);
+  const Slot from = decoder.source(decoder.in().operands[1], 64),
+             to = decoder.result(decoder.in().operands[0], 64);
   Op &op = decoder.emit(shift<uint64_t>);
   op.result = to;
   op.sources[0] = from;

@@ -1,5 +1,5 @@
-// PTX text to PtxModule: directives, declarations and the shape of instructions. What an instruction means is the
-// decoder's. Syntax after the PTX ISA description, chapters 4 and 5.
+// PTX text to PtxModule: directives, declarations and the shape of instructions. What an instruction means is
+// the decoder's. Syntax after the PTX ISA description, chapters 4 and 5.
 #include "Finding.h"
 #include "Lexer.h"
 #include "Ptx.h"
@@ -10,8 +10,10 @@
 namespace halfstep::emulator {
 namespace {
 
-const std::map<std::string, Space> kSpaces = {{".global", Space::Global}, {".shared", Space::Shared},
-                                              {".local", Space::Local},   {".const", Space::Const},
+const std::map<std::string, Space> kSpaces = {{".global", Space::Global},
+                                              {".shared", Space::Shared},
+                                              {".local", Space::Local},
+                                              {".const", Space::Const},
                                               {".param", Space::Param}};
 
 /// Bits of a fundamental type ".b32", 0 if the word is none.
@@ -19,7 +21,8 @@ unsigned typeBits(const std::string &word) {
   if (word == ".pred")
     return 1;
   static const std::set<std::string> sizes = {"8", "16", "32", "64"};
-  if (word.size() < 3 || std::string("busf").find(word[1]) == std::string::npos || !sizes.count(word.substr(2)))
+  if (word.size() < 3 || std::string("busf").find(word[1]) == std::string::npos ||
+      !sizes.count(word.substr(2)))
     return 0;
   return static_cast<unsigned>(std::stoul(word.substr(2)));
 }

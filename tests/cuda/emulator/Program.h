@@ -1,5 +1,5 @@
-// A kernel decoded for the interpreter: each instruction is a function over the lanes of a warp, each register a
-// place in the warp's register file.
+// A kernel decoded for the interpreter: each instruction is a function over the lanes of a warp, each
+// register a place in the warp's register file.
 #ifndef HALFSTEP_EMULATOR_PROGRAM_H
 #define HALFSTEP_EMULATOR_PROGRAM_H
 
@@ -15,7 +15,8 @@ class Warp;
 enum : unsigned { kLanes = 32 };
 constexpr uint32_t kAllLanes = 0xFFFFFFFF;
 
-/// The 32 lanes of a register, an immediate or a special register; of a predicate, one word with a bit a lane.
+/// The 32 lanes of a register, an immediate or a special register; of a predicate, one word with a bit a
+/// lane.
 struct Slot {
   uint32_t offset = 0; ///< bytes in the register file
   uint32_t index = 0;  ///< in the warp's masks of initialised lanes; 0 is always initialised

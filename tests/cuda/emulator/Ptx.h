@@ -33,11 +33,11 @@ struct Operand {
 };
 
 struct Instruction {
-  int line = 0;                ///< in the PTX text
-  std::string source;          ///< "file:line" of the last .loc, or empty
-  int guard = -1;              ///< register index of @%p, -1 for none
-  bool guardNegated = false;   ///< @!%p
-  std::string opcode;          ///< with all modifiers: "ld.global.v4.b32"
+  int line = 0;              ///< in the PTX text
+  std::string source;        ///< "file:line" of the last .loc, or empty
+  int guard = -1;            ///< register index of @%p, -1 for none
+  bool guardNegated = false; ///< @!%p
+  std::string opcode;        ///< with all modifiers: "ld.global.v4.b32"
   std::vector<Operand> operands;
 };
 
@@ -51,9 +51,9 @@ struct Variable {
   std::string name;
   Space space = Space::Global;
   uint64_t alignment = 1, bytes = 0;
-  uint64_t offset = 0;             ///< in the kernel's parameters, shared or local memory
-  bool dynamic = false;            ///< .extern .shared x[]: as long as the launch says
-  std::vector<uint8_t> initial;    ///< values given in the text; the rest of the variable is zero
+  uint64_t offset = 0;          ///< in the kernel's parameters, shared or local memory
+  bool dynamic = false;         ///< .extern .shared x[]: as long as the launch says
+  std::vector<uint8_t> initial; ///< values given in the text; the rest of the variable is zero
 };
 
 struct Kernel {
@@ -61,7 +61,7 @@ struct Kernel {
   std::vector<Variable> parameters, variables; ///< variables: shared and local ones declared inside
   std::vector<Register> registers;
   std::vector<Instruction> instructions;
-  std::map<std::string, size_t> labels; ///< the index of the instruction that follows
+  std::map<std::string, size_t> labels;             ///< the index of the instruction that follows
   uint64_t requiredThreads = 0, maximumThreads = 0; ///< .reqntid and .maxntid, 0 for none
 };
 

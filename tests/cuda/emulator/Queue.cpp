@@ -68,7 +68,8 @@ void Queue::waitAll() {
 void Queue::runOne() {
   std::vector<size_t> ready;
   for (size_t i = 0; i < pending.size(); ++i)
-    if (std::all_of(pending[i]->after.begin(), pending[i]->after.end(), [](const OperationPtr &p) { return p->done; }))
+    if (std::all_of(pending[i]->after.begin(), pending[i]->after.end(),
+                    [](const OperationPtr &p) { return p->done; }))
       ready.push_back(i);
   const size_t chosen = ready[random() % ready.size()];
   const OperationPtr operation = pending[chosen];

@@ -1,5 +1,5 @@
-// The work that a program gives to a device: operations on streams, ordered only as streams and events say. They run
-// as late as a wait allows, in an order that the seed chooses among all that are allowed.
+// The work that a program gives to a device: operations on streams, ordered only as streams and events say.
+// They run as late as a wait allows, in an order that the seed chooses among all that are allowed.
 #ifndef HALFSTEP_EMULATOR_QUEUE_H
 #define HALFSTEP_EMULATOR_QUEUE_H
 
@@ -62,8 +62,8 @@ private:
 
   std::mt19937_64 random;
   uint32_t lanes = 0;
-  std::vector<Place> places{{0, 0}};   ///< of each operation by number; 0 is nobody
-  std::vector<uint32_t> positions;     ///< operations so far, a lane
+  std::vector<Place> places{{0, 0}}; ///< of each operation by number; 0 is nobody
+  std::vector<uint32_t> positions;   ///< operations so far, a lane
   std::vector<OperationPtr> pending;
   Clock hostClock;
   const Operation *running = nullptr;

@@ -1,5 +1,5 @@
-// Where findings go: standard error, and the file that HALFSTEP_EMULATOR_REPORT names. A process with findings ends
-// with a status of its own, so that no test passes over them.
+// Where findings go: standard error, and the file that HALFSTEP_EMULATOR_REPORT names. A process with
+// findings ends with a status of its own, so that no test passes over them.
 #ifndef HALFSTEP_EMULATOR_REPORT_H
 #define HALFSTEP_EMULATOR_REPORT_H
 

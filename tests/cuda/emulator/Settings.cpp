@@ -5,7 +5,8 @@
 
 namespace halfstep::emulator {
 
-template <typename T> static void readNumber(const char *name, T &value) {
+template <typename T>
+static void readNumber(const char *name, T &value) {
   if (const char *text = std::getenv(name); text && *text)
     value = static_cast<T>(std::strtoull(text, nullptr, 0));
 }

@@ -93,9 +93,9 @@ void ShadowedBytes::failRead(size_t offset, size_t count) const {
   size_t i = 0;
   while (i + 1 < count && states[offset + i] == kWritten)
     ++i;
-  throw Finding("reads byte " + std::to_string(offset + i) +
-                (states[offset + i] == kInFlight ? ", to which a copy is in flight"
-                                                 : ", which nothing has written"));
+  throw Finding(
+      "reads byte " + std::to_string(offset + i) +
+      (states[offset + i] == kInFlight ? ", to which a copy is in flight" : ", which nothing has written"));
 }
 
 void ShadowedBytes::failRace(const char *does, size_t offset, const char *did, Stamp other) const {

@@ -1,5 +1,5 @@
-// Memory with what is known about each byte: whether anything wrote it, and who wrote and read it last. A race is
-// two accesses, one of them a write, that no barrier, stream or event orders.
+// Memory with what is known about each byte: whether anything wrote it, and who wrote and read it last. A
+// race is two accesses, one of them a write, that no barrier, stream or event orders.
 #ifndef HALFSTEP_EMULATOR_SHADOW_H
 #define HALFSTEP_EMULATOR_SHADOW_H
 
@@ -39,15 +39,15 @@ struct Stamp {
 /// Bytes with their shadow. Offsets and sizes are the caller's to bound.
 class ShadowedBytes {
 public:
-  /// shared: the memory of one block at a time, where only accesses of the same block matter. order: of global
-  /// memory; it must outlive this.
+  /// shared: the memory of one block at a time, where only accesses of the same block matter. order: of
+  /// global memory; it must outlive this.
   ShadowedBytes(size_t bytes, bool shared, const OperationOrder *order = nullptr);
 
   uint8_t *data() { return values.get(); }
   size_t size() const { return bytes; }
 
-  /// Throws Finding when bytes were never written, are being copied, or are written by someone else at the same
-  /// time.
+  /// Throws Finding when bytes were never written, are being copied, or are written by someone else at the
+  /// same time.
   void checkRead(size_t offset, size_t count, Stamp who) {
     if (!allAre(kWritten, offset, count))
       failRead(offset, count);

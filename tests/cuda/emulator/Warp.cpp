@@ -1,5 +1,6 @@
-// The interpreter's loop and the divergence of a warp. Of several groups of lanes the one that is furthest behind runs,
-// so that groups meet where their paths join; at a convergent instruction all that can still come are awaited.
+// The interpreter's loop and the divergence of a warp. Of several groups of lanes the one that is furthest
+// behind runs, so that groups meet where their paths join; at a convergent instruction all that can still
+// come are awaited.
 #include "Warp.h"
 
 #include "Finding.h"
@@ -29,7 +30,7 @@ void Warp::start(Block &owner, unsigned index) {
   written[0] = kAllLanes;
   localWritten.assign(local.size(), 0);
   const uint32_t threads = std::min<uint32_t>(kLanes, owner.threads - firstThread);
-  live = active = threads == kLanes ? kAllLanes : (1u << threads) - 1;
+  started = active = threads == kLanes ? kAllLanes : (1u << threads) - 1;
   pc = current = 0;
   join = kNoJoin;
   others.clear();
@@ -131,7 +132,6 @@ void Warp::exitLanes(uint32_t mask) {
       faultLane = lane;
       throw Finding("ends while its asynchronous copies are in flight");
     }
-  live &= ~mask;
   active &= ~mask;
   if (active)
     return;

@@ -29,12 +29,15 @@ public:
 
   /// Makes it warp number `index` of the block, with nothing known about its registers.
   void start(Block &block, unsigned index);
-  /// Runs until a barrier or the end. Throws Finding; faultOp() and faultLane() say where. budget: instructions
-  /// that may still run.
+  /// Runs until a barrier or the end. Throws Finding; faultOp() and faultLane() say where. budget:
+  /// instructions that may still run.
   void run(uint64_t &budget);
 
   // --- for the instructions ---
-  template <typename T> T *lanes(Slot slot) { return reinterpret_cast<T *>(file.data() + slot.offset); }
+  template <typename T>
+  T *lanes(Slot slot) {
+    return reinterpret_cast<T *>(file.data() + slot.offset);
+  }
   uint32_t &predicate(Slot slot) { return *lanes<uint32_t>(slot); }
   /// Throws Finding when a lane of the mask reads a register that it has not written.
   void requireWritten(Slot slot, uint32_t mask) const {
@@ -48,7 +51,8 @@ public:
   Stamp stamp(unsigned lane) const {
     return Stamp::of(block->operation, block->index, block->epoch, firstThread + lane);
   }
-  uint32_t alive() const { return live; }
+  /// The lanes that have a thread, whether it still runs or has ended.
+  uint32_t threads() const { return started; }
   uint8_t *localMemory(unsigned lane, uint64_t offset, uint64_t bytes, bool write);
 
   Block *block = nullptr;
@@ -88,7 +92,7 @@ private:
   } file;
   std::vector<uint32_t> written; ///< lanes a slot
   std::vector<uint8_t> local, localWritten;
-  uint32_t live = 0, active = 0, pc = 0, current = 0;
+  uint32_t started = 0, active = 0, pc = 0, current = 0;
   uint32_t join = 0;          ///< the lowest pc of the other groups
   std::vector<Group> others;  ///< that can run
   std::vector<Group> waiting; ///< at a convergent instruction
