@@ -112,6 +112,7 @@ public:
       barrier(b);
       return next;
     });
+    keepRolled(sums);
     store(sums);
   }
 

@@ -81,6 +81,15 @@ Value dot(KernelBuilder &b, ValueRange indices, ArrayRef<int64_t> strides) {
   return sum;
 }
 
+void keepRolled(ValueRange results) {
+  Operation *loop = results.front().getDefiningOp();
+  MLIRContext *context = loop->getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  // The name is the one that scf-to-cf hands on.
+  loop->setAttr("loop_annotation", LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {},
+                                                                {}, {}, {}, {}, {}, {}));
+}
+
 //===----------------------------------------------------------------------===//
 // Warps
 //===----------------------------------------------------------------------===//
