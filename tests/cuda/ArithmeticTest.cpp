@@ -180,6 +180,16 @@ TEST(Arithmetic, ExtendsNarrowIntegers) {
       (Floats{0x1.000002p63f}));
 }
 
+TEST(Arithmetic, PredicatesTakeLiterals) {
+  PtxRun run(
+      kernel(1, ".reg .pred %c<2>;\n.reg .b32 %r<2>;",
+             "mov.pred %c0, -1;\nmov.pred %c1, 0;\nselp.b32 %r0, 1, 2, %c0;\nselp.b32 %r1, 1, 2, %c1;\n"
+             "st.global.v2.b32 [%p0], {%r0, %r1};"));
+  const uint64_t out = run.reserve(8);
+  EXPECT_EQ(run.run(1, 1, {out}), "");
+  EXPECT_EQ(run.get<uint32_t>(out, 2), (Words{1, 2}));
+}
+
 TEST(Arithmetic, ComparisonsWithNan) {
   const auto compare = [](const std::string &which) {
     PtxRun run(kernel(2, ".reg .b32 %a, %r;\n.reg .b64 %q;\n.reg .pred %c;",

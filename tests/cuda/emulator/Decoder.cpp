@@ -116,7 +116,7 @@ Slot Decoder::source(const Operand &operand, unsigned bits) {
     return slotOf(operand.index);
   }
   case Operand::Kind::Literal:
-    if ((operand.format == 'f' && bits != 32) || (operand.format == 'd' && bits != 64) || bits == 1)
+    if ((operand.format == 'f' && bits != 32) || (operand.format == 'd' && bits != 64))
       fail("'" + in().opcode + "' cannot take this literal");
     return constant(bits == 64 ? operand.bits : operand.bits & ((uint64_t(1) << bits) - 1), bits);
   case Operand::Kind::Special: {

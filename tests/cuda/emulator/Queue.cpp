@@ -61,8 +61,10 @@ void Queue::wait(const OperationPtr &operation) {
 }
 
 void Queue::waitAll() {
-  while (!pending.empty())
-    wait(pending.back());
+  while (!pending.empty()) {
+    const OperationPtr last = pending.back(); // kept while it leaves the list
+    wait(last);
+  }
 }
 
 void Queue::runOne() {

@@ -15,11 +15,14 @@ static constexpr uint32_t kNoJoin = 0xFFFFFFFF;
 Warp::Warp(const Program &program)
     : program(program), storage(program.slotBytes / sizeof(Line) + 1), written(program.slotCount) {
   file.start = storage.data()->bytes;
-  for (const Program::Constant &constant : program.constants)
+  for (const Program::Constant &constant : program.constants) {
+    if (constant.bits == 1)
+      predicate(constant.slot) = constant.value ? kAllLanes : 0;
     for (unsigned lane = 0; lane < kLanes; ++lane) {
       const unsigned bytes = constant.bits / 8;
       std::memcpy(file.data() + constant.slot.offset + lane * bytes, &constant.value, bytes);
     }
+  }
   local.resize(program.localBytes * kLanes);
 }
 
