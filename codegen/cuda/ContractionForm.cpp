@@ -1,6 +1,7 @@
 // nn.matmul with the element-wise ops that follow it, and the convolutions as products over gathered
 // elements.
 #include "codegen/cuda/Forms.h"
+#include "codegen/cuda/MatrixProduct.h"
 #include "codegen/cuda/Product.h"
 
 #include "codegen/cpu/Convolution.h"
@@ -30,8 +31,14 @@ static ProductShape productOf(train::KernelOp kernel) {
   return shape;
 }
 
+static MatrixOperands matricesOf(const ContractionSpec &spec) {
+  return {spec.type, spec.transposeA, spec.transposeB};
+}
+
 LaunchShape contractionShape(train::KernelOp kernel) {
   ProductShape shape = productOf(kernel);
+  if (std::optional<MatrixPlan> plan = planMatrixProduct(shape, matricesOf(contractionSpec(kernel))))
+    return plan->launch(shape);
   return planProduct(shape).launch(shape);
 }
 
@@ -84,7 +91,11 @@ LogicalResult emitContractionThreads(KernelBuilder &b, const KernelCall &call) {
       sum = arith::AddFOp::create(b, sum, reader(op.getBias())(column));
     storeElement(b, call, op.getResult(), sum, place(batch, row, spec.m, column, spec.n));
   };
-  emitProduct(b, shape, {readA, readB, store});
+  if (planMatrixProduct(shape, matricesOf(spec)))
+    emitMatrixProduct(b, shape, matricesOf(spec), b.flat(call.input(op.getLhs())),
+                      b.flat(call.input(op.getRhs())), store);
+  else
+    emitProduct(b, shape, {readA, readB, store});
   return success();
 }
 

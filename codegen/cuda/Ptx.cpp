@@ -130,7 +130,14 @@ static void registerConversions(MLIRContext *context) {
 
 LogicalResult lowerToNvvm(CudaProgram &program) {
   registerConversions(program.module->getContext());
-  return runLowering(*program.module);
+  if (failed(runLowering(*program.module)))
+    return failure();
+  // A function that is left would be one of libdevice's.
+  WalkResult calls = program.module->walk([](LLVM::CallOp call) {
+    call.emitError() << "needs '" << call.getCallee().value_or("a function") << "', which has no CUDA form";
+    return WalkResult::interrupt();
+  });
+  return failure(calls.wasInterrupted());
 }
 
 FailureOr<std::string> emitPtx(const CudaProgram &program) {

@@ -37,7 +37,8 @@ Values indicesOf(KernelBuilder &b, Value linear, llvm::ArrayRef<int64_t> extents
 /// Sum of indices times strides.
 Value dot(KernelBuilder &b, mlir::ValueRange indices, llvm::ArrayRef<int64_t> strides);
 
-/// Keeps the loop that gave `results` a loop: unrolled, a large body would take more registers than there are.
+/// Keeps the loop that gave `results` a loop: unrolled, a large body would take more registers than there
+/// are.
 void keepRolled(mlir::ValueRange results);
 
 /// value of the thread of the warp whose lane differs in the bits of `mask`, or of lane `from`. f32, f64,

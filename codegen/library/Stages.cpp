@@ -1,6 +1,7 @@
 // What `inspect` and `--emit` print: the module after a stage, and the forms that its kernels go through; and
 // what `check` finds.
 #include "codegen/library/Stages.h"
+#include "codegen/cuda/LaunchText.h"
 #include "codegen/library/Backend.h"
 #include "codegen/library/Compile.h"
 #include "codegen/library/Description.h"
@@ -41,7 +42,7 @@ OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &requ
 static std::string printCudaForm(Frontend &frontend, ModuleOp planned, const std::string &form) {
   int64_t arenaBytes = planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
   CudaProgram program = frontend.emitCuda({planned}, arenaBytes, /*lower=*/form != "gpu");
-  return form == "ptx" ? frontend.ptxOf(program) : irText(*program.module);
+  return form == "ptx" ? launchText(program) + frontend.ptxOf(program) : irText(*program.module);
 }
 
 /// The kernels in a form after `plan-memory`, for the default batch and the highest level.
