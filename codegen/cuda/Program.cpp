@@ -140,6 +140,8 @@ private:
     function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                       b.getDenseI32ArrayAttr({int32_t(shape.threads())}));
+    // Without it ptxas aims at several blocks at a time, and spills for that.
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
     for (auto [i, type] : llvm::enumerate(types)) {
       function.setArgAttr(unsigned(i), LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
       if (cast<MemRefType>(type).getNumElements() > 1)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Static figures of CUDA kernels: launches and traffic of a step, and what ptxas says of each kernel.
 
-usage: figures.py HALFSTEP PTXAS [--write FILE | --check FILE]
+usage: figures.py HALFSTEP PTXAS [--write FILE]
 
-Prints a table in Markdown for the workloads below. --write puts it into FILE; --check fails unless FILE holds it, and
-always when a kernel spills registers or an architecture is refused. Occupancy is the theoretical one: resident warps
+Prints a table in Markdown for the workloads below, or puts it into FILE. Fails when ptxas refuses an architecture, when
+a kernel spills registers, and when a step has more than 0.35 of the launches of PyTorch's. Occupancy is the theoretical one: resident warps
 of a multiprocessor, as far as registers, shared memory, threads and blocks allow, of those that it can have.
 """
 
@@ -31,6 +31,7 @@ REGISTERS, REGISTER_UNIT, RESERVED = 65536, 256, 1024
 # Operators of one traced step of eager PyTorch 2.13 that launch a kernel, one each, views left out: an estimate, and
 # a low one. The transformer with f16, GradScaler and fused AdamW.
 EAGER_LAUNCHES = {"transformer": 142}
+MOST_OF_EAGER = 0.35
 
 
 def launches(ptx):
@@ -77,7 +78,7 @@ def occupancy(architecture, registers, shared, threads):
 
 
 def kernel_rows(ptxas, ptx, step):
-    """Table rows, and the kernels that spill."""
+    """Rows of the table, and the kernels that spill."""
     assembled = {architecture: assemble(ptxas, ptx, architecture) for architecture in MACHINES}
     rows, spilling, seen = [], [], set()
     for name, _, threads, _, _, ops in step:
@@ -101,6 +102,7 @@ def section(tool, ptxas, workload):
     ptx = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     step = launches(ptx)["train_step"]
     rows, spilling = kernel_rows(ptxas, ptx, step)
+    problems = ["%s spills registers" % kernel for kernel in spilling]
     epilogue = [each for each in step if each[0].startswith(("hs_update", "hs_finite"))]
     text = ["## %s, %s" % (name, mode), "",
             "%d launches a training step; kernels read %d bytes and write %d, of which the check and the update of the "
@@ -109,11 +111,13 @@ def section(tool, ptxas, workload):
                sum(each[3] for each in epilogue), sum(each[4] for each in epilogue))]
     if name in EAGER_LAUNCHES:
         eager = EAGER_LAUNCHES[name]
+        if len(step) > MOST_OF_EAGER * eager:
+            problems.append("%d launches, at most %.2f of %d wanted" % (len(step), MOST_OF_EAGER, eager))
         text.append("PyTorch eager, estimated from a traced step: %d launches; ours are %.2f of that."
                     % (eager, len(step) / eager))
     text += ["", "| kernel | ops | threads | registers | spilled bytes | shared bytes | occupancy % |",
              "|---|---|---|---|---|---|---|", *rows, ""]
-    return text, spilling
+    return text, problems
 
 
 def main(arguments):
@@ -121,20 +125,18 @@ def main(arguments):
     lines = ["# Static figures of CUDA kernels", "",
              "Made by `tests/cuda/figures.py`; no GPU is needed. Registers and occupancy are given for sm_80, sm_90, "
              "sm_100 and sm_120.", ""]
-    spilling = []
+    problems = []
     for workload in WORKLOADS:
-        text, spilled = section(tool, ptxas, workload)
+        text, found = section(tool, ptxas, workload)
         lines += text
-        spilling += ["%s: %s" % (workload[0], kernel) for kernel in spilled]
+        problems += ["%s: %s" % (workload[0], problem) for problem in found]
     page = "\n".join(lines)
-    if not rest:
-        print(page)
-    elif rest[0] == "--write":
+    if rest:
         Path(rest[1]).write_text(page)
-    elif Path(rest[1]).read_text() != page:
-        sys.exit("%s is not what the compiler makes now: run figures.py with --write" % rest[1])
-    if spilling:
-        sys.exit("kernels spill registers: " + ", ".join(spilling))
+    else:
+        print(page)
+    if problems:
+        sys.exit("\n".join(problems))
 
 
 main(sys.argv[1:])
