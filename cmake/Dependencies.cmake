@@ -2,6 +2,7 @@
 #
 #   HalfstepOnnxProto   ONNX's protobuf classes: `#include "onnx-ml.pb.h"`
 #   HalfstepXxhash      xxHash, for checksums
+#   PNG::PNG            libpng, for images
 #   CLI11::CLI11, nlohmann_json::nlohmann_json, spdlog::spdlog
 #   HALFSTEP_ONEDNN_INCLUDE_DIR, HALFSTEP_ONEDNN_LIBRARY
 #                       oneDNN 3.2, compiled against but opened at run time; empty when it is not there
@@ -21,6 +22,7 @@ macro(halfstep_package name)
 endmacro()
 
 halfstep_package(nlohmann_json 3.11)
+halfstep_package(PNG)
 
 find_path(HALFSTEP_XXHASH_INCLUDE_DIR xxhash.h)
 find_library(HALFSTEP_XXHASH_LIBRARY xxhash)

@@ -7,8 +7,18 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace halfstep {
+
+/// A model with nodes that are not supported: the message names the first, or all ops that are unknown;
+/// `lines` has one for each.
+class UnsupportedNodes : public Diagnostic {
+public:
+  UnsupportedNodes(const std::string &message, std::vector<std::string> lines)
+      : Diagnostic(ExitCode::Unsupported, message), lines(std::move(lines)) {}
+  std::vector<std::string> lines;
+};
 
 /// Receives notes ("note: 'Dropout_3' was exported in inference mode; it is trained as ...").
 using NoteSink = std::function<void(const std::string &)>;

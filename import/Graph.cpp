@@ -73,20 +73,38 @@ void Graph::addParameter(Parameter parameter) {
 }
 
 bool Graph::isIds(const std::string &value) const {
-  return std::any_of(inputs.begin(), inputs.end(), [&](const GraphInput &input) {
-    return input.type == ElementType::I64 && input.name == value;
-  });
+  return idSources.count(value) || std::any_of(inputs.begin(), inputs.end(), [&](const GraphInput &input) {
+           return input.type == ElementType::I64 && input.name == value;
+         });
+}
+
+const std::string &Graph::sourceOfIds(const std::string &value) const {
+  auto found = idSources.find(value);
+  return found == idSources.end() || found->second == value ? value : sourceOfIds(found->second);
+}
+
+/// True for ops that read numbers as well as ids.
+static bool readsBoth(const std::string &op) {
+  return op == "reshape" || op == "slice" || op == "compare" || op == "from_ids";
 }
 
 void Graph::checkIds(const Node &node) const {
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
+  for (size_t i = 0; i < node.inputs.size() && !readsBoth(node.op); ++i) {
     bool wanted = node.op == "embedding" && i == 1;
-    if (isIds(node.inputs[i]) == wanted)
+    bool isMask = node.op == "attention" && i + 1 == node.inputs.size() && node.flag("masked");
+    if (isIds(node.inputs[i]) == wanted || isMask)
       continue;
     if (wanted)
       node.place.badInput("'" + node.inputs[i] + "' are the ids of an embedding, expected an input of i64");
-    node.place.badInput("the input '" + node.inputs[i] + "' holds ids (i64), which only 'embedding' reads");
+    node.place.badInput(
+        "the value '" + node.inputs[i] +
+        "' holds ids (i64), which only 'embedding', the mask of 'attention', 'compare', 'slice' and "
+        "'reshape' read");
   }
+  if (node.op == "compare" && node.inputs.size() == 2 && isIds(node.inputs[0]) != isIds(node.inputs[1]))
+    node.place.badInput("one side of the comparison holds ids (i64), the other floating numbers");
+  if (node.op == "from_ids" && node.inputs.size() == 1 && !isIds(node.inputs[0]))
+    node.place.badInput("'from_ids' reads ids (i64)");
 }
 
 void Graph::addNode(Node node, const Shape &shapeHint) {
@@ -100,6 +118,10 @@ void Graph::addNode(Node node, const Shape &shapeHint) {
                         std::to_string(node.outputs.size()) + " names");
   for (size_t i = 0; i < results.size(); ++i)
     define(node.outputs[i], results[i], node.place);
+  if ((node.op == "reshape" || node.op == "slice") && isIds(node.inputs[0]))
+    idSources[node.outputs[0]] = node.inputs[0];
+  if (node.op == "constant" && node.attributes.count("integers"))
+    idSources[node.outputs[0]] = node.outputs[0];
   nodes.push_back(std::move(node));
 }
 

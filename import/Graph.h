@@ -51,7 +51,8 @@ struct Place {
   [[noreturn]] void badInput(const std::string &message) const { fail(ExitCode::BadInput, message); }
 };
 
-using AttributeValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+using AttributeValue =
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
 using Attributes = std::map<std::string, AttributeValue>;
 
 /// Initial value of a parameter; the fields are those of `#train.init`.
@@ -93,6 +94,9 @@ struct Node {
   const std::vector<int64_t> &integers(const std::string &key) const {
     return std::get<std::vector<int64_t>>(attributes.at(key));
   }
+  const std::vector<double> &numbers(const std::string &key) const {
+    return std::get<std::vector<double>>(attributes.at(key));
+  }
 };
 
 /// A model. Nodes are in an order in which every operand is defined before its use.
@@ -118,14 +122,18 @@ public:
 
   bool hasValue(const std::string &value) const { return shapes.count(value) != 0; }
   const Shape &shapeOf(const std::string &value, const Place &place) const;
-  /// True for an input of integers.
+  /// True for an input of integers, a constant of them, and their parts and other shapes.
   bool isIds(const std::string &value) const;
+  /// The input that ids are parts of; the value itself where they come from none.
+  const std::string &sourceOfIds(const std::string &value) const;
   const Parameter *findParameter(const std::string &value) const;
   Parameter *findParameter(const std::string &value);
 
 private:
   std::unordered_map<std::string, Shape> shapes;
   std::unordered_map<std::string, size_t> parameterIndex;
+  /// Computed ids, and what each is a part of: itself for a constant.
+  std::unordered_map<std::string, std::string> idSources;
 
   void define(const std::string &value, const Shape &shape, const Place &place);
   void checkIds(const Node &node) const;

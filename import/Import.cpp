@@ -3,6 +3,7 @@
 #include "import/JsonReader.h"
 #include "import/ModuleBuilder.h"
 #include "import/OnnxReader.h"
+#include "import/RecipeAttributes.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/train/TrainDialect.h"
@@ -24,7 +25,7 @@ namespace halfstep {
 /// protobuf's own limit; no model in another form comes near.
 static constexpr uintmax_t kMaxFileBytes = (uintmax_t(1) << 31) - 1;
 
-static std::string readFile(const std::string &path) {
+std::string readModelFile(const std::string &path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
     throw Diagnostic(ExitCode::Io, path + ": is a folder, expected a model file");
@@ -42,22 +43,17 @@ static std::string readFile(const std::string &path) {
   return content;
 }
 
-namespace {
-enum class FileKind { Json, Mlir, Onnx };
-} // namespace
-
-/// JSON begins with a bracket, MLIR is other text, ONNX is binary.
-static FileKind kindOf(const std::string &content) {
+ModelKind kindOfModel(const std::string &content) {
   constexpr size_t probe = 4096;
   std::string_view head(content.data(), std::min(content.size(), probe));
   auto isControl = [](unsigned char c) { return c < 0x20 && !std::strchr("\t\n\r\f", c); };
   if (std::any_of(head.begin(), head.end(), [&](char c) { return c == 0 || isControl(c); }))
-    return FileKind::Onnx;
+    return ModelKind::Onnx;
   // A byte order mark may stand before JSON.
   size_t first = head.find_first_not_of("\xef\xbb\xbf \t\r\n");
   if (first != std::string_view::npos && (head[first] == '[' || head.substr(first, 1) == "{"))
-    return FileKind::Json;
-  return FileKind::Mlir;
+    return ModelKind::Json;
+  return ModelKind::Mlir;
 }
 
 /// MLIR's parser recurses once a nested bracket: a file with absurd depth must not exhaust the stack.
@@ -123,8 +119,7 @@ static void checkStaticShapes(ModuleOp module, const std::string &path) {
 /// Gradients, updates and kernels are what the passes make of a model; they make them once.
 static void checkIsModel(ModuleOp module, const std::string &path) {
   module.walk([&](Operation *op) {
-    if (isa<train::GradientOp, train::SgdUpdateOp, train::AdamwUpdateOp, train::KernelOp, amp::CheckFiniteOp>(
-            op))
+    if (isa<train::GradientOp, train::UpdateOp, train::WeighOp, train::KernelOp, amp::CheckFiniteOp>(op))
       throw Diagnostic(ExitCode::BadInput,
                        placeOf(path, op->getLoc()) + "'" + op->getName().getStringRef().str() +
                            "' is what the compiler adds to a model; expected the model alone, "
@@ -149,18 +144,24 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
   checkStaticShapes(*module, path);
   checkIsModel(*module, path);
   setRecipeAttributes(*module, recipe);
+  applyGroups(*module, recipe);
+  // What is no step is found later.
+  if (auto step = module->lookupSymbol<func::FuncOp>(train::kTrainStep); step.getBody().hasOneBlock()) {
+    OpBuilder builder(step.getBody().front().getTerminator());
+    weighBatch(builder, step.getLoc(), recipe, batch, /*count=*/Value());
+  }
   return module;
 }
 
 OwningOpRef<ModuleOp> importModel(MLIRContext &context, const std::string &path, const Recipe &recipe,
                                   int64_t batch, const NoteSink &note) {
-  std::string content = readFile(path);
-  switch (kindOf(content)) {
-  case FileKind::Mlir:
+  std::string content = readModelFile(path);
+  switch (kindOfModel(content)) {
+  case ModelKind::Mlir:
     return readMlir(context, content, path, recipe, batch);
-  case FileKind::Json:
+  case ModelKind::Json:
     return buildModule(context, readJsonModel(content, path, batch), recipe, batch);
-  case FileKind::Onnx:
+  case ModelKind::Onnx:
     return buildModule(context, readOnnxModel(content, path, batch, note), recipe, batch);
   }
   llvm_unreachable("all kinds of file are handled");

@@ -10,6 +10,13 @@
 
 namespace halfstep {
 
+/// The contents of a model file. Throws Diagnostic Io, or BadInput when it is empty or too large.
+std::string readModelFile(const std::string &path);
+
+/// JSON begins with a bracket, MLIR is other text, ONNX is binary.
+enum class ModelKind { Json, Mlir, Onnx };
+ModelKind kindOfModel(const std::string &content);
+
 /// Reads `path` (.onnx, JSON or .mlir, told apart by content) and builds the module described in
 /// ARCHITECTURE.md: train.param symbols and @train_step, @eval_step, @forward for `batch` samples.
 /// Throws Diagnostic.

@@ -44,33 +44,40 @@ Value moveAxisLast(OpBuilder &builder, Location loc, Value value, int64_t axis) 
 
 const std::map<std::string, GraphEmitter::Emit> &GraphEmitter::emitters() {
   using E = GraphEmitter;
-  static const std::map<std::string, Emit> table = {
-      {"relu", &E::emitUnary<nn::ReluOp>},
-      {"tanh", &E::emitUnary<nn::TanhOp>},
-      {"sigmoid", &E::emitUnary<nn::SigmoidOp>},
-      {"silu", &E::emitUnary<nn::SiluOp>},
-      {"gelu", &E::emitGelu},
-      {"dropout", &E::emitDropout},
-      {"add_number", &E::emitNumber<nn::AddOp>},
-      {"mul_number", &E::emitNumber<nn::MulOp>},
-      {"add", &E::emitBinary<nn::AddOp>},
-      {"sub", &E::emitBinary<nn::SubOp>},
-      {"mul", &E::emitBinary<nn::MulOp>},
-      {"matmul", &E::emitMatmul},
-      {"conv2d", &E::emitConv2d},
-      {"max_pool2d", &E::emitMaxPool},
-      {"avg_pool2d", &E::emitAvgPool},
-      {"batch_norm", &E::emitBatchNorm},
-      {"layer_norm", &E::emitLayerNorm},
-      {"softmax", &E::emitSoftmax},
-      {"embedding", &E::emitEmbedding},
-      {"attention", &E::emitAttention},
-      {"reduce_mean", &E::emitReduceMean},
-      {"reshape", &E::emitReshape},
-      {"transpose", &E::emitTranspose},
-      {"split", &E::emitSplit},
-      {"concat", &E::emitConcat},
-  };
+  static const std::map<std::string, Emit> table = [] {
+    std::map<std::string, Emit> made = {
+        {"relu", &E::emitUnary<nn::ReluOp>},
+        {"tanh", &E::emitUnary<nn::TanhOp>},
+        {"sigmoid", &E::emitUnary<nn::SigmoidOp>},
+        {"silu", &E::emitUnary<nn::SiluOp>},
+        {"gelu", &E::emitGelu},
+        {"dropout", &E::emitDropout},
+        {"add_number", &E::emitNumber<nn::AddOp>},
+        {"mul_number", &E::emitNumber<nn::MulOp>},
+        {"add", &E::emitBinary<nn::AddOp>},
+        {"sub", &E::emitBinary<nn::SubOp>},
+        {"mul", &E::emitBinary<nn::MulOp>},
+        {"matmul", &E::emitMatmul},
+        {"conv2d", &E::emitConv2d},
+        {"max_pool2d", &E::emitMaxPool},
+        {"avg_pool2d", &E::emitAvgPool},
+        {"conv_transpose2d", &E::emitConvTranspose2d},
+        {"group_norm", &E::emitGroupNorm},
+        {"resize2d", &E::emitResize2d},
+        {"batch_norm", &E::emitBatchNorm},
+        {"layer_norm", &E::emitLayerNorm},
+        {"embedding", &E::emitEmbedding},
+        {"attention", &E::emitAttention},
+        {"rotary", &E::emitRotary},
+        {"rms_norm", &E::emitRmsNorm},
+        {"reshape", &E::emitReshape},
+        {"transpose", &E::emitTranspose},
+        {"split", &E::emitSplit},
+        {"concat", &E::emitConcat},
+    };
+    addGeneralEmitters(made);
+    return made;
+  }();
   return table;
 }
 
@@ -94,7 +101,8 @@ Value GraphEmitter::valueOf(const std::string &name) {
 
 void GraphEmitter::define(const Node &node, ValueRange results) {
   for (auto [name, value] : llvm::zip_equal(node.outputs, results)) {
-    if (value.getType() != tensorType(graph.shapeOf(name, node.place), batch, element))
+    Type wanted = graph.isIds(name) ? Type(builder.getI64Type()) : element;
+    if (value.getType() != tensorType(graph.shapeOf(name, node.place), batch, wanted))
       node.place.fail(ExitCode::Internal, "the shape of '" + name + "' differs between importer and dialect");
     values[name] = value;
   }
@@ -152,14 +160,15 @@ void GraphEmitter::emitConv2d(const Node &node, Location loc) {
 
 void GraphEmitter::emitMaxPool(const Node &node, Location loc) {
   auto pool = nn::MaxPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
-                                      node.integers("stride"), node.integers("padding"));
+                                      node.integers("stride"), node.integers("padding"),
+                                      optionalIntegers(node, "dilation"));
   define(node, pool.getResult());
 }
 
 void GraphEmitter::emitAvgPool(const Node &node, Location loc) {
   define(node, Value(nn::AvgPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
                                              node.integers("stride"), node.integers("padding"),
-                                             node.flag("exclude_pad"))));
+                                             node.flag("exclude_pad"), optionalIntegers(node, "uncounted"))));
 }
 
 void GraphEmitter::emitBatchNorm(const Node &node, Location loc) {
@@ -189,43 +198,14 @@ void GraphEmitter::emitLayerNorm(const Node &node, Location loc) {
   define(node, norm.getResult());
 }
 
-void GraphEmitter::emitSoftmax(const Node &node, Location loc) {
-  Value input = operand(node, 0);
-  int64_t rank = cast<RankedTensorType>(input.getType()).getRank(), axis = node.integer("axis");
-  Value result = nn::SoftmaxOp::create(builder, loc, moveAxisLast(builder, loc, input, axis));
-  if (axis != rank - 1) {
-    SmallVector<int64_t> back(rank);
-    std::iota(back.begin(), back.begin() + axis, 0);
-    back[axis] = rank - 1;
-    std::iota(back.begin() + axis + 1, back.end(), axis);
-    result = nn::TransposeOp::create(builder, loc, result, back);
-  }
-  define(node, result);
-}
-
 void GraphEmitter::emitEmbedding(const Node &node, Location loc) {
   define(node, Value(nn::EmbeddingOp::create(builder, loc, operand(node, 0), operand(node, 1))));
 }
 
-void GraphEmitter::emitAttention(const Node &node, Location loc) {
-  SmallVector<Value> projections;
-  for (size_t i = 0; i < node.inputs.size(); ++i)
-    projections.push_back(operand(node, i));
-  auto causal = node.flag("causal") ? builder.getUnitAttr() : UnitAttr();
-  auto attention =
-      nn::AttentionOp::create(builder, loc, projections, builder.getI64IntegerAttr(node.integer("heads")),
-                              causal, builder.getF64FloatAttr(node.number("scale")));
-  define(node, attention.getResult());
-}
-
-void GraphEmitter::emitReduceMean(const Node &node, Location loc) {
-  define(node, Value(nn::ReduceMeanOp::create(builder, loc, operand(node, 0), node.integers("axes"),
-                                              node.flag("keep_dims"))));
-}
-
 void GraphEmitter::emitReshape(const Node &node, Location loc) {
   Value input = operand(node, 0);
-  RankedTensorType wanted = tensorType(graph.shapeOf(node.outputs[0], node.place), batch, element);
+  Type kept = cast<RankedTensorType>(input.getType()).getElementType();
+  RankedTensorType wanted = tensorType(graph.shapeOf(node.outputs[0], node.place), batch, kept);
   if (input.getType() != wanted)
     input = nn::ReshapeOp::create(builder, loc, input, wanted.getShape());
   define(node, input);

@@ -49,6 +49,8 @@ private:
   mlir::Value optional(const Node &node, size_t index) {
     return node.hasInput(index) ? operand(node, index) : mlir::Value();
   }
+  /// The attribute `key`; null where the node has none.
+  mlir::DenseI64ArrayAttr optionalIntegers(const Node &node, const std::string &key);
   void define(const Node &node, mlir::ValueRange results);
   mlir::Value number(double value, mlir::Location loc);
 
@@ -64,16 +66,34 @@ private:
   void emitConv2d(const Node &node, mlir::Location loc);
   void emitMaxPool(const Node &node, mlir::Location loc);
   void emitAvgPool(const Node &node, mlir::Location loc);
+  void emitConvTranspose2d(const Node &node, mlir::Location loc);
+  void emitGroupNorm(const Node &node, mlir::Location loc);
+  void emitResize2d(const Node &node, mlir::Location loc);
   void emitBatchNorm(const Node &node, mlir::Location loc);
   void emitLayerNorm(const Node &node, mlir::Location loc);
-  void emitSoftmax(const Node &node, mlir::Location loc);
   void emitEmbedding(const Node &node, mlir::Location loc);
   void emitAttention(const Node &node, mlir::Location loc);
-  void emitReduceMean(const Node &node, mlir::Location loc);
+  void emitRotary(const Node &node, mlir::Location loc);
+  void emitRmsNorm(const Node &node, mlir::Location loc);
   void emitReshape(const Node &node, mlir::Location loc);
   void emitTranspose(const Node &node, mlir::Location loc);
   void emitSplit(const Node &node, mlir::Location loc);
   void emitConcat(const Node &node, mlir::Location loc);
+
+  // Functions, choices, constants and parts (ModuleBuilderGeneral.cpp).
+  static void addGeneralEmitters(std::map<std::string, Emit> &table);
+  void emitFunction(const Node &node, mlir::Location loc);
+  void emitCompare(const Node &node, mlir::Location loc);
+  void emitWhere(const Node &node, mlir::Location loc);
+  void emitFromIds(const Node &node, mlir::Location loc);
+  void emitConstant(const Node &node, mlir::Location loc);
+  void emitExpand(const Node &node, mlir::Location loc);
+  void emitSlice(const Node &node, mlir::Location loc);
+  void emitPad(const Node &node, mlir::Location loc);
+  template <typename Op>
+  void emitReduction(const Node &node, mlir::Location loc);
+  template <typename Op>
+  void emitAlongAxis(const Node &node, mlir::Location loc);
 };
 
 /// `value` with dimension `axis` last; `value` itself when it is.

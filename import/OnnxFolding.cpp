@@ -1,39 +1,23 @@
-// Integers are extents that may stand for the batch, so shape arithmetic of a symbolic export folds too.
-#include "import/OnnxFolding.h"
+// The frame of folding. Integers are extents that may stand for the batch, so the shape arithmetic of a
+// symbolic export folds too.
+#include "import/OnnxFoldRules.h"
+
+#include "import/GraphShapes.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 namespace halfstep {
-namespace {
 
-/// More elements than any shape or scalar has; what is larger is data, not shape arithmetic.
-constexpr int64_t kMaxFolded = int64_t(1) << 16;
-
-struct Fold {
-  const OnnxNode &node;
-  const std::vector<const KnownTensor *> &in;
-  const Shape *shape;
-
-  const KnownTensor &operand(size_t index) const {
-    if (index >= in.size() || !in[index])
-      node.place.badInput("input " + std::to_string(index) + " is missing");
-    return *in[index];
+std::optional<size_t> foldedCount(const std::vector<int64_t> &shape) {
+  int64_t count = 1;
+  for (int64_t extent : shape) {
+    if (extent < 0 || (extent > 0 && count > kMaxFolded / extent))
+      return {};
+    count *= extent;
   }
-};
-
-using Folded = std::optional<KnownTensor>;
-
-KnownTensor vectorOf(std::vector<Dim> integers) {
-  KnownTensor result;
-  result.integer = true;
-  result.shape = {int64_t(integers.size())};
-  result.integers = std::move(integers);
-  return result;
+  return size_t(count);
 }
 
-/// The elements of `source` at `indices`, in the given shape.
 KnownTensor pick(const KnownTensor &source, const std::vector<size_t> &indices, std::vector<int64_t> shape) {
   KnownTensor result;
   result.integer = source.integer;
@@ -44,210 +28,107 @@ KnownTensor pick(const KnownTensor &source, const std::vector<size_t> &indices, 
   return result;
 }
 
-Folded shapeOf(const Fold &f) {
-  if (!f.shape)
-    return {};
-  int64_t rank = int64_t(f.shape->size());
-  auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
-  int64_t start = clamp(f.node.integer("start", 0)), end = clamp(f.node.integer("end", rank));
-  return vectorOf(start < end ? std::vector<Dim>(f.shape->begin() + start, f.shape->begin() + end)
-                              : std::vector<Dim>());
+size_t broadcastPlace(const std::vector<int64_t> &shape, const std::vector<int64_t> &index) {
+  size_t place = 0, lead = index.size() - shape.size();
+  for (size_t i = 0; i < shape.size(); ++i)
+    place = place * size_t(shape[i]) + (shape[i] == 1 ? 0 : size_t(index[lead + i]));
+  return place;
 }
 
-Folded gather(const Fold &f) {
-  const KnownTensor &data = f.operand(0);
-  std::vector<int64_t> wanted = f.operand(1).fixedIntegers(f.node.place);
-  if (data.shape.size() != 1 || f.node.integer("axis", 0) != 0)
-    return {};
-  std::vector<size_t> indices;
-  for (int64_t index : wanted) {
-    index += index < 0 ? int64_t(data.size()) : 0;
-    if (index < 0 || index >= int64_t(data.size()))
-      f.node.place.badInput("index " + std::to_string(index) + " is outside a tensor of " +
-                            std::to_string(data.size()) + " elements");
-    indices.push_back(size_t(index));
+std::optional<std::vector<int64_t>> broadcastExtents(std::vector<int64_t> a, std::vector<int64_t> b) {
+  if (a.size() < b.size())
+    std::swap(a, b);
+  size_t lead = a.size() - b.size();
+  for (size_t i = 0; i < b.size(); ++i) {
+    int64_t &extent = a[lead + i];
+    if (extent != b[i] && extent != 1 && b[i] != 1)
+      return {};
+    extent = extent == 1 ? b[i] : extent;
   }
-  return pick(data, indices, f.operand(1).shape);
+  return a;
 }
 
-Folded slice(const Fold &f) {
-  const KnownTensor &data = f.operand(0);
-  std::vector<int64_t> starts = f.operand(1).fixedIntegers(f.node.place),
-                       ends = f.operand(2).fixedIntegers(f.node.place);
-  bool unitStep =
-      f.in.size() < 5 || !f.in[4] || f.in[4]->fixedIntegers(f.node.place) == std::vector<int64_t>{1};
-  if (data.shape.size() != 1 || starts.size() != 1 || ends.size() != 1 || !unitStep)
-    return {};
-  int64_t size = int64_t(data.size());
+bool readsShapeOnly(const std::string &op) { return op == "Shape" || op == "Size"; }
+
+/// Start and end as ONNX clamps them, for a step forwards or backwards.
+static std::pair<int64_t, int64_t> clampedRange(int64_t start, int64_t end, int64_t step, int64_t extent) {
   // INT64_MIN and INT64_MAX are legal: clamp before adding.
-  auto clamp = [&](int64_t at) {
-    return std::clamp<int64_t>(at < 0 ? std::max(at, -size) + size : at, 0, size);
+  auto clamp = [&](int64_t at, int64_t least, int64_t most) {
+    at = std::clamp(at, -extent - 1, extent);
+    return std::clamp(at < 0 ? at + extent : at, least, most);
   };
-  std::vector<size_t> indices;
-  for (int64_t i = clamp(starts[0]); i < clamp(ends[0]); ++i)
-    indices.push_back(size_t(i));
-  return pick(data, indices, {int64_t(indices.size())});
+  return step > 0 ? std::pair(clamp(start, 0, extent), clamp(end, 0, extent))
+                  : std::pair(clamp(start, 0, extent - 1), clamp(end, -1, extent - 1));
 }
 
-Folded concat(const Fold &f) {
-  KnownTensor result = vectorOf({});
-  result.integer = f.operand(0).integer;
-  for (const KnownTensor *piece : f.in) {
-    if (piece->shape.size() != 1 || piece->integer != result.integer)
+std::optional<SliceRange> sliceRange(const OnnxNode &node, const Shape &shape,
+                                     const std::vector<const KnownTensor *> &inputs) {
+  auto known = [&](size_t index) { return index < inputs.size() ? inputs[index] : nullptr; };
+  if (!known(1) || !known(2) || !known(1)->integer || !known(2)->integer)
+    node.place.badInput("'Slice' needs integer starts and ends");
+  const std::vector<Dim> &starts = known(1)->integers, &ends = known(2)->integers;
+  std::vector<int64_t> axes, steps(starts.size(), 1);
+  for (size_t i = 0; i < starts.size(); ++i)
+    axes.push_back(int64_t(i));
+  if (known(3))
+    axes = known(3)->fixedIntegers(node.place);
+  if (known(4))
+    steps = known(4)->fixedIntegers(node.place);
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    node.place.badInput("starts, ends, axes and steps must have as many values");
+  SliceRange range;
+  for (const Dim &dim : shape) {
+    range.starts.push_back(0);
+    range.sizes.push_back(dim.perSample ? 0 : dim.size);
+    range.steps.push_back(1);
+  }
+  for (size_t i = 0; i < starts.size(); ++i) {
+    size_t axis = size_t(normalizeAxis(axes[i], shape.size(), node.place));
+    Dim extent = shape[axis], start = starts[i], end = ends[i];
+    if (steps[i] == 0)
+      node.place.badInput("a step of 0");
+    if (extent.perSample) {
+      bool whole = start == Dim{0, false} && steps[i] == 1 &&
+                   (end == extent || (!end.perSample && end.size >= kMaxElements));
+      if (!whole)
+        node.place.badInput("a part of the batch cannot be taken, dimension " + std::to_string(axis) +
+                            " of " + toString(shape));
+      continue;
+    }
+    if (start.perSample || end.perSample)
+      node.place.badInput("a number that depends on the batch is used where a fixed one is needed");
+    // Beyond the extent a step takes one element, however far it goes.
+    int64_t step =
+        std::clamp(steps[i], -std::max<int64_t>(extent.size, 1), std::max<int64_t>(extent.size, 1));
+    auto [from, to] = clampedRange(start.size, end.size, step, extent.size);
+    int64_t count = step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step;
+    if (extent.size < 1 || count < 1)
       return {};
-    result.integers.insert(result.integers.end(), piece->integers.begin(), piece->integers.end());
-    result.numbers.insert(result.numbers.end(), piece->numbers.begin(), piece->numbers.end());
+    range.starts[axis] = from;
+    range.sizes[axis] = count;
+    range.steps[axis] = step;
   }
-  result.shape = {int64_t(result.size())};
-  return result;
+  return range;
 }
 
-Folded identity(const Fold &f) { return f.operand(0); }
-
-Folded cast(const Fold &f) {
-  KnownTensor result = f.operand(0);
-  bool integer = result.integer;
-  if (f.node.op() == "Cast") {
-    int64_t to = f.node.integer("to", 0);
-    integer = to != onnx::TensorProto::FLOAT && to != onnx::TensorProto::DOUBLE;
-  } else if (f.node.op() == "CastLike") {
-    // Values that are not known are floating.
-    integer = f.in.size() > 1 && f.in[1] && f.in[1]->integer;
-  }
-  if (integer == result.integer)
-    return result;
-  if (integer)
-    for (double value : result.numbers)
-      result.integers.push_back({int64_t(std::clamp(value, -1e15, 1e15)), false});
-  else
-    for (int64_t value : result.fixedIntegers(f.node.place))
-      result.numbers.push_back(double(value));
-  result.integer = integer;
-  (integer ? result.numbers.clear() : result.integers.clear());
-  return result;
+static FoldRule ruleOf(const std::string &op) {
+  for (const FoldRules *rules : {&elementFolds(), &partFolds()})
+    if (auto found = rules->find(op); found != rules->end())
+      return found->second;
+  return nullptr;
 }
-
-/// Squeeze, Unsqueeze and Reshape of vectors and scalars: only the number of elements matters here.
-Folded reshape(const Fold &f) {
-  KnownTensor result = f.operand(0);
-  bool toScalar = f.node.op() == "Squeeze" && result.size() == 1;
-  if (!toScalar && result.shape.size() > 1)
-    return {};
-  result.shape = toScalar ? std::vector<int64_t>() : std::vector<int64_t>{int64_t(result.size())};
-  if (f.node.op() == "Reshape" && f.operand(1).size() > 1)
-    return {};
-  return result;
-}
-
-Folded expand(const Fold &f) {
-  std::vector<int64_t> shape = f.operand(1).fixedIntegers(f.node.place);
-  int64_t count = 1;
-  for (int64_t extent : shape) {
-    if (extent < 1 || extent > kMaxFolded / count)
-      return {};
-    count *= extent;
-  }
-  if (f.operand(0).size() != 1) {
-    // A tensor that already has the shape; real repetition is not shape arithmetic.
-    return f.operand(0).shape == shape || count == 1 ? Folded(f.operand(0)) : Folded();
-  }
-  return pick(f.operand(0), std::vector<size_t>(size_t(count), 0), shape);
-}
-
-Folded range(const Fold &f) {
-  int64_t ends[3];
-  for (size_t i = 0; i < 3; ++i) {
-    if (!f.operand(i).integer || !f.operand(i).isScalar())
-      return {};
-    ends[i] = f.operand(i).fixedIntegers(f.node.place)[0];
-  }
-  auto [start, limit, delta] = ends;
-  bool isSmall =
-      std::abs(double(start)) < double(kMaxElements) && std::abs(double(limit)) < double(kMaxElements);
-  if (delta < 1 || !isSmall || (limit - start) / delta >= kMaxFolded)
-    return {};
-  std::vector<Dim> numbers;
-  for (int64_t number = start; number < limit; number += delta)
-    numbers.push_back({number, false});
-  return vectorOf(std::move(numbers));
-}
-
-Dim combine(const Fold &f, Dim a, Dim b) {
-  const std::string &op = f.node.op();
-  bool inRange = std::abs(double(a.size) * double(b.size)) < double(kMaxElements);
-  if (op == "Mul" && inRange && !(a.perSample && b.perSample))
-    return {a.size * b.size, a.perSample || b.perSample};
-  if (op == "Div" && b.size != 0 && a.size % b.size == 0 && (a.perSample || !b.perSample))
-    return {a.size / b.size, a.perSample && !b.perSample};
-  if ((op == "Div" || op == "Add" || op == "Sub") && !a.perSample && !b.perSample && inRange &&
-      (op != "Div" || b.size != 0))
-    return {op == "Div" ? a.size / b.size : op == "Add" ? a.size + b.size : a.size - b.size, false};
-  f.node.place.badInput("'" + op + "' of numbers that depend on the batch");
-}
-
-double combine(const std::string &op, double a, double b) {
-  if (op == "Mul")
-    return a * b;
-  if (op == "Div")
-    return a / b;
-  if (op == "Add")
-    return a + b;
-  return op == "Sub" ? a - b : std::pow(a, b);
-}
-
-Folded binary(const Fold &f) {
-  const KnownTensor &a = f.operand(0), &b = f.operand(1);
-  if (a.integer != b.integer || (a.size() != b.size() && !a.isScalar() && !b.isScalar()) || a.size() == 0 ||
-      b.size() == 0)
-    return {};
-  if (a.integer && f.node.op() == "Pow")
-    return {};
-  KnownTensor result;
-  result.integer = a.integer;
-  result.shape = a.size() >= b.size() && a.shape.size() >= b.shape.size() ? a.shape : b.shape;
-  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
-    size_t left = a.isScalar() ? 0 : i, right = b.isScalar() ? 0 : i;
-    if (a.integer)
-      result.integers.push_back(combine(f, a.integers[left], b.integers[right]));
-    else
-      result.numbers.push_back(combine(f.node.op(), a.numbers[left], b.numbers[right]));
-  }
-  return result;
-}
-
-Folded squareRoot(const Fold &f) {
-  KnownTensor result = f.operand(0);
-  if (result.integer)
-    return {};
-  for (double &value : result.numbers)
-    value = std::sqrt(value);
-  return result;
-}
-
-const std::map<std::string, Folded (*)(const Fold &)> &folds() {
-  static const std::map<std::string, Folded (*)(const Fold &)> table = {
-      {"Shape", shapeOf},     {"Gather", gather},   {"Slice", slice},   {"Concat", concat},
-      {"Identity", identity}, {"Cast", cast},       {"CastLike", cast}, {"Squeeze", reshape},
-      {"Unsqueeze", reshape}, {"Reshape", reshape}, {"Expand", expand}, {"Mul", binary},
-      {"Div", binary},        {"Add", binary},      {"Sub", binary},    {"Pow", binary},
-      {"Sqrt", squareRoot},   {"Range", range},
-  };
-  return table;
-}
-
-} // namespace
 
 std::optional<KnownTensor> foldNode(const OnnxNode &node, const std::vector<const KnownTensor *> &inputs,
-                                    const Shape *shape) {
-  auto fold = folds().find(node.op());
-  if (fold == folds().end())
+                                    const Shape *shape, int64_t batch) {
+  FoldRule rule = ruleOf(node.op());
+  if (!rule)
     return {};
-  for (size_t i = 0; i < inputs.size() && node.op() != "Shape"; ++i) {
+  for (size_t i = 0; i < inputs.size() && !readsShapeOnly(node.op()); ++i) {
     bool onlyForType = node.op() == "CastLike" && i == 1;
     if (!onlyForType && node.hasInput(int(i)) && (!inputs[i] || inputs[i]->size() > size_t(kMaxFolded)))
       return {};
   }
-  return fold->second({node, inputs, shape});
+  return rule({node, inputs, shape, batch});
 }
 
 } // namespace halfstep

@@ -6,7 +6,19 @@
 
 #include "onnx-ml.pb.h"
 
+#include <charconv>
+
 namespace halfstep {
+
+/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
+/// is what the author wrote.
+inline double decimalOf(float value) {
+  char digits[32];
+  auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  double result = value;
+  std::from_chars(digits, end, result);
+  return result;
+}
 
 class OnnxNode {
 public:
@@ -56,6 +68,14 @@ public:
     place.fail(ExitCode::Unsupported, message);
   }
 
+  /// The value of a key of the node's metadata, which exporters write; empty when there is none.
+  std::string metadata(const std::string &key) const {
+    for (const auto &entry : proto.metadata_props())
+      if (entry.key() == key)
+        return entry.value();
+    return "";
+  }
+
 private:
   const onnx::AttributeProto *typed(const std::string &key, onnx::AttributeProto::AttributeType type) const {
     const auto *found = find(key);
@@ -64,6 +84,9 @@ private:
     return found;
   }
 };
+
+/// The attribute 'epsilon' of a normalisation, which must not be 0.
+double epsilonOf(const OnnxNode &node);
 
 } // namespace halfstep
 

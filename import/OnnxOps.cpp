@@ -3,23 +3,14 @@
 #include "import/OnnxImporter.h"
 
 #include <algorithm>
-#include <charconv>
-#include <numeric>
 
 namespace halfstep {
 
-/// ONNX keeps attributes in f32: 1e-5 arrives as 9.99999975e-06. The shortest decimal that gives the same f32
-/// is what the author wrote.
-static double decimal(float value) {
-  char digits[32];
-  auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  double result = value;
-  std::from_chars(digits, end, result);
-  return result;
-}
-
 void OnnxImporter::emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
                         Attributes attributes, const Shape &target) {
+  static const std::set<std::string> movers = {"reshape", "transpose", "slice", "expand"};
+  if (movers.count(op) && truths.count(inputs[0]))
+    truths.insert(node.output());
   Node result{op, node.name, std::move(inputs), {node.output()}, std::move(attributes), node.place};
   graph.addNode(std::move(result), target);
 }
@@ -83,131 +74,14 @@ void OnnxImporter::addMul(const OnnxNode &node) {
   emit(node, "mul", {operand(node.input(0), node.place), operand(node.input(1), node.place)});
 }
 
-void OnnxImporter::addDiv(const OnnxNode &node) {
-  auto number = scalarOf(node.input(1), node.place);
-  if (!number || *number == 0)
-    node.unsupported("'Div' is supported by a constant other than 0 only");
-  addNumber(node, "mul_number", node.input(0), 1 / *number);
-}
-
 void OnnxImporter::addNeg(const OnnxNode &node) { addNumber(node, "mul_number", node.input(0), -1); }
 
-/// Squares and cubes, which tanh approximations of GELU use.
-void OnnxImporter::addPow(const OnnxNode &node) {
-  auto exponent = scalarOf(node.input(1), node.place);
-  if (!exponent || (*exponent != 2 && *exponent != 3))
-    node.unsupported("'Pow' is supported with the constant exponents 2 and 3 only");
-  std::string x = operand(node.input(0), node.place), square = x;
-  if (*exponent == 3) {
-    square = node.output() + ".square";
-    graph.addNode({"mul", node.name, {x, x}, {square}, {}, node.place});
-  }
-  emit(node, "mul", {square, x});
-}
-
 //===----------------------------------------------------------------------===//
-// Contractions
+// Normalisation, dropout
 //===----------------------------------------------------------------------===//
 
-void OnnxImporter::addGemm(const OnnxNode &node) {
-  if (node.number("alpha", 1) != 1 || node.number("beta", 1) != 1 || node.integer("transA", 0) != 0)
-    node.unsupported("'Gemm' is supported with alpha = beta = 1 and transA = 0 only");
-  Attributes attributes = {{"transpose_b", node.integer("transB", 0) != 0}};
-  std::vector<std::string> inputs = {operand(node.input(0), node.place), operand(node.input(1), node.place)};
-  if (!node.hasInput(2))
-    return emit(node, "matmul", inputs, attributes);
-  std::string bias = operand(node.input(2), node.place);
-  if (graph.shapeOf(bias, node.place).size() == 1 && !graph.shapeOf(bias, node.place)[0].isOne()) {
-    inputs.push_back(bias);
-    return emit(node, "matmul", inputs, attributes);
-  }
-  // A bias that is broadcast otherwise is added by itself.
-  std::string product = node.output() + ".product";
-  graph.addNode({"matmul", node.name, inputs, {product}, attributes, node.place});
-  emit(node, "add", {product, bias});
-}
-
-/// A product with a matrix takes a following Add of a vector parameter as its bias.
-void OnnxImporter::addMatMul(const OnnxNode &node) {
-  std::string a = operand(node.input(0), node.place);
-  const std::string &right = resolve(node.input(1));
-  auto view = transposed.find(right);
-  bool transposeB = view != transposed.end() && !graph.hasValue(right);
-  std::string b = operand(transposeB ? view->second : right, node.place);
-  Attributes attributes = {{"transpose_b", transposeB}};
-
-  const Shape &weight = graph.shapeOf(b, node.place);
-  int add = onlyUse(node.output());
-  if (weight.size() == 2 && add >= 0 && proto.node(add).op_type() == "Add" &&
-      proto.node(add).input_size() == 2) {
-    OnnxNode sum = nodeAt(add);
-    const std::string &other = sum.input(sum.input(0) == node.output() ? 1 : 0);
-    Shape columns = {weight[transposeB ? 0 : 1]};
-    if (isParameter(other) && shapeOf(other, node.place) == columns) {
-      absorbed.insert(add);
-      Node linear{"matmul",       node.name,  {a, b, operand(other, node.place)},
-                  {sum.output()}, attributes, node.place};
-      return graph.addNode(std::move(linear));
-    }
-  }
-  emit(node, "matmul", {a, b}, attributes);
-}
-
-/// [top, left, bottom, right], which is ONNX's order too.
-std::vector<int64_t> OnnxImporter::pads(const OnnxNode &node) const {
-  std::string automatic = node.text("auto_pad", "NOTSET");
-  if (automatic != "NOTSET" && automatic != "VALID")
-    node.unsupported("auto_pad = " + automatic + " is not supported; export explicit pads");
-  std::vector<int64_t> pads = node.integers("pads", std::vector<int64_t>(4));
-  if (automatic == "VALID")
-    pads.assign(4, 0);
-  constexpr int64_t most = int64_t(1) << 31;
-  if (pads.size() != 4 ||
-      std::any_of(pads.begin(), pads.end(), [](int64_t pad) { return pad < 0 || pad > most; }))
-    node.place.badInput("attribute 'pads' must be four numbers of 0 or more");
-  return pads;
-}
-
-/// A pair of positive numbers; `fallback` is for both.
-static std::vector<int64_t> pairOf(const OnnxNode &node, const std::string &key, int64_t fallback) {
-  std::vector<int64_t> pair = node.integers(key, {fallback, fallback});
-  constexpr int64_t most = int64_t(1) << 31;
-  if (pair.size() != 2 || pair[0] < 1 || pair[1] < 1 || pair[0] > most || pair[1] > most)
-    node.place.badInput("attribute '" + key + "' must be two positive numbers");
-  return pair;
-}
-
-void OnnxImporter::addConv(const OnnxNode &node) {
-  std::string weight = operand(node.input(1), node.place);
-  const Shape &shape = graph.shapeOf(weight, node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional convolutions are supported, the weight has shape " +
-                     toString(shape));
-  std::vector<int64_t> kernel = node.integers("kernel_shape", {shape[2].size, shape[3].size});
-  if (kernel != std::vector<int64_t>{shape[2].size, shape[3].size})
-    node.place.badInput("attribute 'kernel_shape' differs from the weight's shape " + toString(shape));
-  int64_t groups = node.integer("group", 1);
-  if (groups < 1)
-    node.place.badInput("attribute 'group' must be positive");
-  std::vector<std::string> inputs = {operand(node.input(0), node.place), weight};
-  const KnownTensor *bias = node.hasInput(2) ? findKnown(node.input(2), node.place) : nullptr;
-  bool zeros =
-      bias && std::all_of(bias->numbers.begin(), bias->numbers.end(), [](double v) { return v == 0; });
-  if (node.hasInput(2) && !zeros)
-    inputs.push_back(operand(node.input(2), node.place));
-  emit(node, "conv2d", inputs,
-       {{"stride", pairOf(node, "strides", 1)},
-        {"padding", pads(node)},
-        {"dilation", pairOf(node, "dilations", 1)},
-        {"groups", groups}});
-}
-
-//===----------------------------------------------------------------------===//
-// Normalisation, pooling, softmax, dropout
-//===----------------------------------------------------------------------===//
-
-static double epsilonOf(const OnnxNode &node) {
-  double eps = decimal(node.number("epsilon", 1e-5f));
+double epsilonOf(const OnnxNode &node) {
+  double eps = decimalOf(node.number("epsilon", 1e-5f));
   if (!(eps > 0 && eps <= 1))
     node.place.badInput("attribute 'epsilon' must be in (0, 1]");
   return eps;
@@ -216,7 +90,7 @@ static double epsilonOf(const OnnxNode &node) {
 void OnnxImporter::addBatchNorm(const OnnxNode &node) {
   onlyFirstOutput(node);
   // ONNX weighs the old value, PyTorch and we the new one.
-  double momentum = decimal(float(1 - decimal(node.number("momentum", 0.9f))));
+  double momentum = decimalOf(float(1 - decimalOf(node.number("momentum", 0.9f))));
   if (!(momentum >= 0 && momentum <= 1))
     node.place.badInput("attribute 'momentum' must be in [0, 1]");
   if (node.integer("training_mode", 0) == 0)
@@ -239,76 +113,6 @@ void OnnxImporter::addLayerNorm(const OnnxNode &node) {
   emit(node, "layer_norm", {x, scale, shift}, {{"axis", axis}, {"eps", epsilonOf(node)}});
 }
 
-void OnnxImporter::addPool(const OnnxNode &node, const std::string &op, Attributes attributes) {
-  onlyFirstOutput(node);
-  std::string x = operand(node.input(0), node.place);
-  const Shape &shape = graph.shapeOf(x, node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional pooling is supported, the input has shape " + toString(shape));
-  if (pairOf(node, "dilations", 1) != std::vector<int64_t>{1, 1})
-    node.unsupported("pooling with dilation is not supported");
-  if (!node.find("kernel_shape"))
-    node.place.badInput("attribute 'kernel_shape' is missing");
-  std::vector<int64_t> kernel = pairOf(node, "kernel_shape", 1), stride = pairOf(node, "strides", 1),
-                       pad = pads(node);
-  for (size_t i = 0; i < 2 && node.integer("ceil_mode", 0); ++i)
-    if ((shape[2 + i].size + pad[i] + pad[2 + i] - kernel[i]) % stride[i] != 0)
-      node.unsupported("ceil_mode = 1 is not supported where it adds a window");
-  attributes.insert({{"kernel", kernel}, {"stride", stride}, {"padding", pad}});
-  emit(node, op, {x}, std::move(attributes));
-}
-
-void OnnxImporter::addMaxPool(const OnnxNode &node) { addPool(node, "max_pool2d", {}); }
-
-void OnnxImporter::addAveragePool(const OnnxNode &node) {
-  addPool(node, "avg_pool2d", {{"exclude_pad", node.integer("count_include_pad", 0) == 0}});
-}
-
-/// A window of the image's size.
-void OnnxImporter::addGlobalPool(const OnnxNode &node, bool keepDims) {
-  std::string x = operand(node.input(0), node.place);
-  Shape shape = graph.shapeOf(x, node.place);
-  std::vector<int64_t> image = {shape[2].size, shape[3].size};
-  Attributes attributes = {
-      {"kernel", image}, {"stride", image}, {"padding", std::vector<int64_t>(4)}, {"exclude_pad", false}};
-  if (keepDims)
-    return emit(node, "avg_pool2d", {x}, attributes);
-  std::string pooled = node.output() + ".pooled";
-  graph.addNode({"avg_pool2d", node.name, {x}, {pooled}, attributes, node.place});
-  emit(node, "reshape", {pooled}, {}, {shape[0], shape[1]});
-}
-
-void OnnxImporter::addGlobalAveragePool(const OnnxNode &node) {
-  Shape shape = shapeOf(node.input(0), node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional pooling is supported, the input has shape " + toString(shape));
-  addGlobalPool(node, /*keepDims=*/true);
-}
-
-void OnnxImporter::addReduceMean(const OnnxNode &node) {
-  bool keepDims = node.integer("keepdims", 1) != 0;
-  std::vector<int64_t> axes =
-      node.hasInput(1) ? needKnown(node, 1).fixedIntegers(node.place) : node.integers("axes");
-  std::string x = operand(node.input(0), node.place);
-  Shape shape = graph.shapeOf(x, node.place);
-  for (int64_t &axis : axes)
-    axis = normalizeAxis(axis, shape.size(), node.place);
-  if (axes.empty() && !node.integer("noop_with_empty_axes", 0)) {
-    axes.resize(shape.size());
-    std::iota(axes.begin(), axes.end(), 0);
-  }
-  std::sort(axes.begin(), axes.end());
-  if (shape.size() == 4 && axes == std::vector<int64_t>{2, 3})
-    return addGlobalPool(node, keepDims);
-  emit(node, "reduce_mean", {x}, {{"axes", axes}, {"keep_dims", keepDims}});
-}
-
-void OnnxImporter::addSoftmax(const OnnxNode &node) {
-  std::string x = operand(node.input(0), node.place);
-  int64_t axis = normalizeAxis(node.integer("axis", -1), graph.shapeOf(x, node.place).size(), node.place);
-  emit(node, "softmax", {x}, {{"axis", axis}});
-}
-
 void OnnxImporter::addDropout(const OnnxNode &node) {
   onlyFirstOutput(node);
   double p = 0.5;
@@ -316,7 +120,7 @@ void OnnxImporter::addDropout(const OnnxNode &node) {
     auto ratio = scalarOf(node.input(1), node.place);
     if (!ratio)
       node.unsupported("the ratio of 'Dropout' must be a constant");
-    p = decimal(float(*ratio));
+    p = decimalOf(float(*ratio));
   }
   if (!(p >= 0 && p < 1))
     node.place.badInput("the ratio of 'Dropout' must be in [0, 1)");
@@ -329,49 +133,58 @@ void OnnxImporter::addDropout(const OnnxNode &node) {
 
 const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
   using I = OnnxImporter;
-  static const std::map<std::string, Handler> table = {
-      {"Relu", &I::addUnary},
-      {"Tanh", &I::addUnary},
-      {"Sigmoid", &I::addUnary},
-      {"Gelu", &I::addGelu},
-      {"Add", &I::addAdd},
-      {"Sub", &I::addSub},
-      {"Mul", &I::addMul},
-      {"Div", &I::addDiv},
-      {"Neg", &I::addNeg},
-      {"Pow", &I::addPow},
-      {"Gemm", &I::addGemm},
-      {"MatMul", &I::addMatMul},
-      {"Conv", &I::addConv},
-      {"BatchNormalization", &I::addBatchNorm},
-      {"LayerNormalization", &I::addLayerNorm},
-      {"MaxPool", &I::addMaxPool},
-      {"AveragePool", &I::addAveragePool},
-      {"GlobalAveragePool", &I::addGlobalAveragePool},
-      {"ReduceMean", &I::addReduceMean},
-      {"Softmax", &I::addSoftmax},
-      {"Attention", &I::addAttentionNode},
-      {"Dropout", &I::addDropout},
-      {"Constant", &I::addConstant},
-      {"Identity", &I::addIdentity},
-      {"Cast", &I::addCast},
-      {"CastLike", &I::addCast},
-      {"Flatten", &I::addFlatten},
-      {"Reshape", &I::addReshape},
-      {"Squeeze", &I::addSqueeze},
-      {"Unsqueeze", &I::addUnsqueeze},
-      {"Transpose", &I::addTranspose},
-      {"Split", &I::addSplit},
-      {"SplitToSequence", &I::addSplitToSequence},
-      {"SequenceAt", &I::addSequenceAt},
-      {"Concat", &I::addConcat},
-      {"Shape", &I::addFoldOnly},
-      {"Gather", &I::addGather},
-      {"Slice", &I::addFoldOnly},
-      {"Expand", &I::addFoldOnly},
-      {"Range", &I::addFoldOnly},
-      {"Sqrt", &I::addFoldOnly},
-  };
+  static const std::map<std::string, Handler> table = [] {
+    std::map<std::string, Handler> made = {
+        {"Relu", &I::addUnary},
+        {"Tanh", &I::addUnary},
+        {"Sigmoid", &I::addUnary},
+        {"Gelu", &I::addGelu},
+        {"Add", &I::addAdd},
+        {"Sub", &I::addSub},
+        {"Mul", &I::addMul},
+        {"Div", &I::addDiv},
+        {"Neg", &I::addNeg},
+        {"Pow", &I::addPow},
+        {"Gemm", &I::addGemm},
+        {"MatMul", &I::addMatMul},
+        {"Conv", &I::addConv},
+        {"ConvTranspose", &I::addConvTranspose},
+        {"Resize", &I::addResize},
+        {"InstanceNormalization", &I::addInstanceNorm},
+        {"GroupNormalization", &I::addGroupNorm},
+        {"BatchNormalization", &I::addBatchNorm},
+        {"LayerNormalization", &I::addLayerNorm},
+        {"RMSNormalization", &I::addRmsNorm},
+        {"MaxPool", &I::addMaxPool},
+        {"AveragePool", &I::addAveragePool},
+        {"GlobalAveragePool", &I::addGlobalPool},
+        {"GlobalMaxPool", &I::addGlobalPool},
+        {"Attention", &I::addAttentionNode},
+        {"Dropout", &I::addDropout},
+        {"Constant", &I::addConstant},
+        {"Identity", &I::addIdentity},
+        {"Cast", &I::addCast},
+        {"CastLike", &I::addCast},
+        {"Flatten", &I::addFlatten},
+        {"Reshape", &I::addReshape},
+        {"Squeeze", &I::addSqueeze},
+        {"Unsqueeze", &I::addUnsqueeze},
+        {"Transpose", &I::addTranspose},
+        {"Split", &I::addSplit},
+        {"SplitToSequence", &I::addSplitToSequence},
+        {"SequenceAt", &I::addSequenceAt},
+        {"Concat", &I::addConcat},
+        {"Shape", &I::addFoldOnly},
+        {"Size", &I::addFoldOnly},
+        {"Mod", &I::addFoldOnly},
+        {"CumSum", &I::addFoldOnly},
+        {"Range", &I::addFoldOnly},
+    };
+    addElementwise(made);
+    addReductions(made);
+    addParts(made);
+    return made;
+  }();
   return table;
 }
 

@@ -1,6 +1,7 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
+#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -11,16 +12,22 @@ namespace halfstep {
 
 namespace {
 constexpr int64_t kOldestOpset = 13,
-                  kNewestOpset = 26; ///< of the ai.onnx domain, in the pinned schema's release
+                  kNewestOpset = 28; ///< of the ai.onnx domain, in the pinned schema's release
 constexpr int kMaxRecursion = 100;
 constexpr size_t kMaxNameLength = 1000;
 } // namespace
 
+static std::string folderOf(const std::string &file) {
+  return std::filesystem::path(file).parent_path().string();
+}
+
 OnnxImporter::OnnxImporter(const onnx::ModelProto &model, const std::string &file, int64_t batch,
-                           const Note &note)
-    : model(model), proto(model.graph()), batch(batch), note(note),
-      folder(std::filesystem::path(file).parent_path().string()) {
+                           const Note &note, RestoredNames names)
+    : model(model), proto(model.graph()), batch(batch), note(note), folder(folderOf(file)),
+      restored(std::move(names)) {
   graph.file = file;
+  for (const FoldedTranspose &each : restored.transposes)
+    transposed.emplace(each.value, each.parameter);
 }
 
 Graph OnnxImporter::run() {
@@ -28,10 +35,10 @@ Graph OnnxImporter::run() {
   indexNodes();
   readConstants();
   findPatterns();
-  checkOps();
   addInputs();
   for (int i = 0; i < proto.node_size(); ++i)
     addNode(i);
+  failIfUnsupported();
   addOutputs();
   sayNotes();
   return std::move(graph);
@@ -97,21 +104,6 @@ OnnxNode OnnxImporter::nodeAt(int index) const {
   return OnnxNode(node, std::move(name), std::move(place));
 }
 
-/// All unsupported ops in one diagnostic.
-void OnnxImporter::checkOps() {
-  std::string unsupported;
-  for (int i = 0; i < proto.node_size(); ++i) {
-    const onnx::NodeProto &node = proto.node(i);
-    bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-    if (absorbed.count(i) || fused.count(i) || (standard && handlers().count(node.op_type())))
-      continue;
-    unsupported += (unsupported.empty() ? "" : ", ") + (standard ? "" : node.domain() + ".") +
-                   node.op_type() + " (node " + std::to_string(i) + " '" + nodeAt(i).name + "')";
-  }
-  if (!unsupported.empty())
-    placeOf("").fail(ExitCode::Unsupported, "unsupported ops: " + unsupported);
-}
-
 void OnnxImporter::addInputs() {
   std::string first;
   for (const auto &info : proto.input()) {
@@ -153,27 +145,99 @@ void OnnxImporter::addInputs() {
     placeOf("").badInput("the model has no inputs");
 }
 
-void OnnxImporter::addNode(int index) {
-  OnnxNode node = nodeAt(index);
-  if (absorbed.count(index) || node.op() == "Constant")
-    return;
-  if (auto found = fused.find(index); found != fused.end())
-    return emit(node, found->second.op, {operand(found->second.input, node.place)}, found->second.attributes);
-  if (auto found = attentions.find(index); found != attentions.end())
-    return addAttention(node, found->second);
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
 
+bool OnnxImporter::dependsOnUnknown(const onnx::NodeProto &node) const {
+  return std::any_of(node.input().begin(), node.input().end(),
+                     [&](const std::string &input) { return unknown.count(input) != 0; });
+}
+
+/// Goes on after a node that is not supported: what it makes is unknown.
+void OnnxImporter::noteUnsupported(int index, const std::string &what) {
+  if (!what.empty())
+    unsupportedNodes.push_back(what);
+  unknown.insert(proto.node(index).output().begin(), proto.node(index).output().end());
+}
+
+/// All that is not supported, in one diagnostic.
+void OnnxImporter::failIfUnsupported() const {
+  if (unsupportedOps.empty() && unsupportedNodes.empty())
+    return;
+  std::string ops;
+  std::vector<std::string> lines = unsupportedNodes;
+  for (const std::string &op : unsupportedOps) {
+    ops += (ops.empty() ? "" : ", ") + op;
+    lines.push_back(graph.file + ": unsupported op " + op);
+  }
+  throw UnsupportedNodes(ops.empty() ? unsupportedNodes[0] : graph.file + ": unsupported ops: " + ops, lines);
+}
+
+/// True when `node` was evaluated: its result is known.
+bool OnnxImporter::fold(const OnnxNode &node) {
+  // Keeps a small file from making tensors without end.
+  constexpr size_t mostFolded = size_t(1) << 24;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
   Shape shape;
-  bool isShape = node.op() == "Shape";
+  bool isShape = readsShapeOnly(node.op());
   if (isShape)
     shape = shapeOf(node.input(0), node.place);
-  if (std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr)) {
-    known.emplace(node.output(), std::move(*folded));
+  std::optional<KnownTensor> folded = foldNode(node, inputs, isShape ? &shape : nullptr, batch);
+  if (!folded)
+    return false;
+  foldedElements += folded->size();
+  if (foldedElements > mostFolded)
+    node.unsupported("the model computes more than " + std::to_string(mostFolded) +
+                     " elements from constants");
+  known.emplace(node.output(), std::move(*folded));
+  return true;
+}
+
+void OnnxImporter::noteUnknownOp(int index) {
+  OnnxNode node = nodeAt(index);
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                           std::to_string(index) + " '" + node.name + "')");
+  noteUnsupported(index, "");
+}
+
+void OnnxImporter::addNode(int index) {
+  OnnxNode node = nodeAt(index);
+  if (absorbed.count(index) || node.op() == "Constant")
     return;
+  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index) ||
+                 stridedViews.count(index) || groupNorms.count(index);
+  auto handler = handlers().find(node.op());
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  bool known = standard && handler != handlers().end();
+  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+    return noteUnknownOp(index);
+  if (dependsOnUnknown(node.proto))
+    return noteUnsupported(index, "");
+  try {
+    if (auto found = fused.find(index); found != fused.end())
+      return addFused(node, found->second);
+    if (auto found = rotaries.find(index); found != rotaries.end())
+      return addRotary(node, found->second);
+    if (auto found = attentions.find(index); found != attentions.end())
+      return addAttention(node, found->second);
+    if (auto found = stridedViews.find(index); found != stridedViews.end())
+      return addStridedView(node, found->second);
+    if (auto found = groupNorms.find(index); found != groupNorms.end())
+      return addGroupNormPattern(node, found->second);
+    if (standard && (addSampleValue(node) || fold(node)))
+      return;
+    if (!known)
+      return noteUnknownOp(index);
+    (this->*handler->second)(node);
+  } catch (const Diagnostic &diagnostic) {
+    if (diagnostic.code != ExitCode::Unsupported)
+      throw;
+    noteUnsupported(index, diagnostic.what());
   }
-  (this->*handlers().at(node.op()))(node);
 }
 
 void OnnxImporter::addOutputs() {
@@ -201,25 +265,57 @@ static std::string listOf(const std::vector<std::string> &names) {
 }
 
 void OnnxImporter::sayNotes() {
+  std::vector<std::string> turned;
+  for (const FoldedTranspose &each : restored.transposes)
+    if (std::find(restored.tied.begin(), restored.tied.end(), each.parameter) == restored.tied.end())
+      turned.push_back(each.parameter);
+  if (!turned.empty())
+    note("weights that the exporter stored transposed have PyTorch's names and form again: " +
+         listOf(turned));
+  if (!restored.tied.empty())
+    note("a product reads the table of an embedding, of which the exporter had made a copy: " +
+         listOf(restored.tied));
+  if (!restored.apart.empty())
+    note("parameters that the exporter had merged, as their initial values are equal, are trained apart: " +
+         listOf(restored.apart));
   if (!trainedBatchNorms.empty())
     note("BatchNormalization exported in inference mode is trained with the statistics of each batch: " +
          listOf(trainedBatchNorms));
   if (!trainedDropouts.empty())
     note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+  for (const auto &[what, names] : fusedNodes)
+    note("nodes are taken as one " + what + ": " + listOf(names));
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));
+  if (!fusedGroupNorms.empty())
+    note("an InstanceNormalization between reshapes with what scales and shifts it is taken as one group "
+         "normalisation: " +
+         listOf(fusedGroupNorms));
+  if (!foldedBatchNorms.empty())
+    note("BatchNormalization was folded into convolutions by the exporter and is not trained: " +
+         listOf(foldedBatchNorms) +
+         "; to train it, export with torch.onnx.export(..., dynamo=True, optimize=False), or with "
+         "dynamo=False, "
+         "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
 }
 
-Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
-                    const std::function<void(const std::string &)> &note) {
+onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) {
   namespace io = google::protobuf::io;
   onnx::ModelProto model;
   io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(content.data()), int(content.size()));
   stream.SetRecursionLimit(kMaxRecursion);
   if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     throw Diagnostic(ExitCode::BadInput, file + ": not an ONNX model, or cut short or damaged");
-  return OnnxImporter(model, file, batch, note).run();
+  return model;
+}
+
+Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
+                    const std::function<void(const std::string &)> &note) {
+  onnx::ModelProto model = parseOnnx(content, file);
+  separateMerged(model, file, note);
+  RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
+  return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }
 
 } // namespace halfstep

@@ -41,14 +41,6 @@ void OnnxImporter::addIdentity(const OnnxNode &node) {
   initializers.emplace(node.output(), initializers.at(source));
 }
 
-void OnnxImporter::addCast(const OnnxNode &node) {
-  int64_t wanted =
-      graph.inputs.front().type == ElementType::F64 ? onnx::TensorProto::DOUBLE : onnx::TensorProto::FLOAT;
-  if (node.op() == "Cast" && node.integer("to", 0) != wanted)
-    node.unsupported("a cast to " + onnxTypeName(int32_t(node.integer("to", 0))) + " is not supported");
-  aliases.emplace(node.output(), operand(node.input(0), node.place));
-}
-
 void OnnxImporter::addFlatten(const OnnxNode &node) {
   std::string x = operand(node.input(0), node.place);
   const Shape &shape = graph.shapeOf(x, node.place);
@@ -137,6 +129,8 @@ void OnnxImporter::addSplit(const OnnxNode &node) {
   int64_t axis = normalizeAxis(node.integer("axis", 0), shape.size(), node.place);
   std::vector<int64_t> sizes = node.hasInput(1) ? needKnown(node, 1).fixedIntegers(node.place)
                                                 : equalPieces(node, shape[axis], node.proto.output_size());
+  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end())
+    node.unsupported("'Split' into pieces of which one has no elements is not supported");
   Node split{"split", node.name, {x}, {}, {{"axis", axis}, {"sizes", sizes}}, node.place};
   for (int i = 0; i < node.proto.output_size(); ++i)
     split.outputs.push_back(node.proto.output(i).empty() ? node.name + ".unused" + std::to_string(i)

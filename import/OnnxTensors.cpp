@@ -192,4 +192,18 @@ KnownTensor readTensor(const onnx::TensorProto &tensor, const std::string &folde
   return known;
 }
 
+void takeInside(onnx::TensorProto &tensor, const std::string &folder, const Place &place) {
+  if (tensor.data_location() != onnx::TensorProto::EXTERNAL)
+    return;
+  size_t width = bytesOf(tensor.data_type());
+  if (width == 0)
+    place.fail(ExitCode::Unsupported,
+               "external data of element type " + onnxTypeName(tensor.data_type()) +
+                   " cannot be copied; supported are float, double, int32, int64 and bool");
+  std::string bytes = readExternal(tensor, size_t(countElements(tensor, place)) * width, folder, place);
+  tensor.clear_external_data();
+  tensor.clear_data_location();
+  tensor.set_raw_data(std::move(bytes));
+}
+
 } // namespace halfstep

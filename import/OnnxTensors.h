@@ -34,6 +34,10 @@ std::string onnxTypeName(int32_t type);
 /// file that must lie in `folder` after symbolic links are resolved.
 KnownTensor readTensor(const onnx::TensorProto &tensor, const std::string &folder, const Place &place);
 
+/// Moves data that lie in another file into the tensor; of the types and from the places that readTensor
+/// takes.
+void takeInside(onnx::TensorProto &tensor, const std::string &folder, const Place &place);
+
 } // namespace halfstep
 
 #endif // HALFSTEP_IMPORT_ONNXTENSORS_H

@@ -56,6 +56,10 @@ Shape OnnxImporter::shapeOf(const std::string &name, const Place &place) {
     countElements(tensor, place);
     return fixedShape({tensor.dims().begin(), tensor.dims().end()});
   }
+  if (const KnownTensor *tensor = graph.hasValue(at) ? nullptr : findKnown(at, place))
+    return fixedShape(tensor->shape);
+  if (auto sample = samples.find(at); sample != samples.end() && !graph.hasValue(at))
+    return sample->second.shape;
   return graph.shapeOf(operand(at, place), place);
 }
 
@@ -87,13 +91,48 @@ std::string OnnxImporter::operand(const std::string &name, const Place &place) {
   if (isParameter(at))
     return addTensor(at, readTensor(*initializers.at(at), folder, place), /*buffer=*/false, place);
   if (const KnownTensor *tensor = findKnown(at, place))
-    return addTensor(at, *tensor, /*buffer=*/true, place);
+    return addConstantNode(at, *tensor, place);
+  if (auto found = repeated.find(at); found != repeated.end()) {
+    std::string once = freshName(at + ".once");
+    graph.addNode({"expand",
+                   at,
+                   {numbersOf(addConstantNode(once, found->second.value, place), place)},
+                   {at},
+                   {},
+                   place},
+                  found->second.shape);
+    return at;
+  }
+  addEvaluated(at);
+  if (const std::string &made = resolve(at); graph.hasValue(made))
+    return made;
   place.badInput("the value '" + name + "' is not defined before its use");
+}
+
+/// A tensor that is known: part of the model, not of its state.
+std::string OnnxImporter::addConstantNode(const std::string &name, const KnownTensor &tensor,
+                                          const Place &place) {
+  Node node{"constant", name, {}, {name}, {}, place};
+  if (tensor.integer)
+    node.attributes["integers"] = tensor.fixedIntegers(place);
+  else
+    node.attributes["numbers"] = tensor.numbers;
+  graph.addNode(std::move(node), fixedShape(tensor.shape));
+  return name;
+}
+
+std::string OnnxImporter::freshName(const std::string &wanted) const {
+  std::string name = wanted;
+  for (int i = 2; graph.hasValue(name) || producers.count(name) || initializers.count(name); ++i)
+    name = wanted + std::to_string(i);
+  return name;
 }
 
 /// An operand that must be a running statistic: a parameter that becomes a buffer.
 std::string OnnxImporter::addBuffer(const OnnxNode &node, int input) {
-  std::string name = operand(node.input(input), node.place);
+  const std::string &at = resolve(node.input(input));
+  const KnownTensor *tensor = graph.hasValue(at) ? nullptr : findKnown(at, node.place);
+  std::string name = tensor ? addTensor(at, *tensor, /*buffer=*/true, node.place) : operand(at, node.place);
   Parameter *parameter = graph.findParameter(name);
   if (!parameter)
     node.unsupported("input " + std::to_string(input) + " of '" + node.op() + "' must be an initializer");

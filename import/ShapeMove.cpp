@@ -8,7 +8,7 @@ namespace halfstep {
 
 namespace {
 
-Results reduceMean(const RuleInput &s) {
+Results reduce(const RuleInput &s) {
   std::set<int64_t> axes;
   for (int64_t axis : s.node.integers("axes"))
     if (!axes.insert(normalizeAxis(axis, s.input().size(), s.node.place)).second)
@@ -78,7 +78,11 @@ Results concat(const RuleInput &s) {
 
 const ShapeRules &moveRules() {
   static const ShapeRules rules = {
-      {"reduce_mean", {1, 1, reduceMean}}, // axes, keep_dims: bool
+      {"reduce_mean", {1, 1, reduce}}, // axes, keep_dims: bool
+      {"reduce_sum", {1, 1, reduce}},
+      {"reduce_max", {1, 1, reduce}},
+      {"reduce_min", {1, 1, reduce}},
+      {"reduce_prod", {1, 1, reduce}},
       {"reshape", {1, 1, reshape}},        // the target shape is given beside the node
       {"transpose", {1, 1, transpose}},    // perm
       {"split", {1, 1, split}},            // axis, sizes

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/RegionFormulas.h"
 
+#include "dialect/nn/Functions.h"
 #include "dialect/nn/NNDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,8 +29,9 @@ static int64_t flopsOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, int64_t>(op)
       .Case<nn::TanhOp, nn::SigmoidOp, nn::SiluOp, nn::SiluBackwardOp, nn::GeluOp, nn::GeluBackwardOp>(
           [](auto) { return 40; })
+      .Case<nn::FunctionBackwardOp>([](auto) { return 40; })
       .Case<nn::DropoutOp>([](auto) { return 100; })
-      .Default([](Operation *) { return 2; });
+      .Default([](Operation *other) { return nn::findFunction(other->getName().stripDialect()) ? 20 : 2; });
 }
 
 ElementwiseRegion::ElementwiseRegion(train::KernelOp kernel, ArrayRef<int64_t> domain,
@@ -143,9 +145,8 @@ AffineMap ElementwiseRegion::mapOf(const ElementAccess &access, ArrayRef<size_t>
   return AffineMap::get(unsigned(dims.size()), 0, results, context);
 }
 
-/// A constant's elements as a global of the module.
-static FailureOr<Value> tableBuffer(KernelBuilder &b, Value value) {
-  auto elements = dyn_cast<DenseElementsAttr>(tableOf(value));
+FailureOr<Value> constantBuffer(KernelBuilder &b, Value value) {
+  auto elements = dyn_cast<DenseElementsAttr>(value.getDefiningOp<nn::ConstantOp>().getValue());
   if (!elements)
     return value.getDefiningOp()->emitOpError()
            << "has elements of a form that no kernel reads, expected dense ones";
@@ -168,7 +169,7 @@ FailureOr<SmallVector<Value>> ElementwiseRegion::buffers(KernelBuilder &b, const
   SmallVector<Value> result;
   for (const ElementAccess &read : reads) {
     FailureOr<Value> buffer = isa<BlockArgument>(read.value) ? FailureOr<Value>(call.input(read.value))
-                                                             : tableBuffer(b, read.value);
+                                                             : constantBuffer(b, read.value);
     if (failed(buffer))
       return failure();
     result.push_back(*buffer);

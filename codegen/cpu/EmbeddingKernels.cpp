@@ -42,18 +42,22 @@ struct RowSums {
 
 } // namespace
 
-static void emitLookup(KernelBuilder &b, nn::EmbeddingOp op, const KernelCall &call) {
+FailureOr<Value> idsOf(KernelBuilder &b, const KernelCall &call, Value ids) {
+  FailureOr<Value> buffer = ids.getDefiningOp<nn::ConstantOp>() ? constantBuffer(b, ids) : call.input(ids);
+  return failed(buffer) ? buffer : b.flat(*buffer);
+}
+
+static void emitLookup(KernelBuilder &b, nn::EmbeddingOp op, Value ids, const KernelCall &call) {
   int64_t places = tensorType(op.getIds()).getNumElements(),
           columns = tensorType(op.getTable()).getDimSize(1);
-  Value table = call.input(op.getTable()), ids = b.flat(call.input(op.getIds()));
+  Value table = call.input(op.getTable());
   Value out = b.matrix(call.result(0), places, columns);
   b.loop(call.lo, call.hi, 1,
          [&](Value place) { b.copy(b.row(table, idAt(b, ids, place)), b.row(out, place)); });
 }
 
-static void emitRowSums(KernelBuilder &b, nn::EmbeddingBackwardOp op, const KernelCall &call) {
+static void emitRowSums(KernelBuilder &b, nn::EmbeddingBackwardOp op, Value ids, const KernelCall &call) {
   RowSums sums(op);
-  Value ids = b.flat(call.input(op.getIds()));
   Value grad = b.matrix(call.input(op.getGrad()), sums.places, sums.columns);
   int64_t offset = 0;
   Value held = b.carve(call.scratch, offset, sums.sumsShape(), sums.compute);
@@ -81,7 +85,7 @@ static void emitRowSums(KernelBuilder &b, nn::EmbeddingBackwardOp op, const Kern
 
 ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &) {
   ContractionPlan plan;
-  Operation *op = &kernel.getBlock().front();
+  Operation *op = coreOf(kernel);
   if (auto backward = dyn_cast<nn::EmbeddingBackwardOp>(op)) {
     RowSums sums(backward);
     plan.items = sums.items();
@@ -97,10 +101,13 @@ ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &) {
 }
 
 LogicalResult emitEmbedding(KernelBuilder &b, const KernelCall &call) {
+  FailureOr<Value> ids = idsOf(b, call, call.op()->getOperand(1));
+  if (failed(ids))
+    return failure();
   if (auto lookup = dyn_cast<nn::EmbeddingOp>(call.op()))
-    emitLookup(b, lookup, call);
+    emitLookup(b, lookup, *ids, call);
   else
-    emitRowSums(b, cast<nn::EmbeddingBackwardOp>(call.op()), call);
+    emitRowSums(b, cast<nn::EmbeddingBackwardOp>(call.op()), *ids, call);
   return success();
 }
 

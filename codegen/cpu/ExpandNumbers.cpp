@@ -1,6 +1,8 @@
 // Conversions of 16-bit floats and functions of f32.
 #include "codegen/cpu/ExpandNumbers.h"
 
+#include "codegen/cpu/ExpandAngles.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -112,6 +114,7 @@ LogicalResult expandNumbers(ModuleOp module, const CpuLevel &level) {
   patterns.add(expandExtension);
   patterns.add(expandFromDouble);
   patterns.add<ToBf16>(module.getContext(), level.bf16Dot);
+  populateAnglePatterns(patterns);
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
     return llvm::is_contained({"math.exp", "math.tanh", "math.log", "math.erf"}, name);
   });

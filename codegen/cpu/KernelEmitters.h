@@ -35,6 +35,12 @@ mlir::Value narrowSource(mlir::Value value);
 /// True for the value itself and for a cast of it to a narrower type, as which it may be stored.
 bool isStoredAs(mlir::Value value, mlir::Value yielded);
 
+/// The elements of an nn.constant in the region as read-only data of the module.
+mlir::FailureOr<mlir::Value> constantBuffer(KernelBuilder &b, mlir::Value value);
+
+/// The ids of an embedding, flat: those that the step reads, or that the model fixes.
+mlir::FailureOr<mlir::Value> idsOf(KernelBuilder &b, const KernelCall &call, mlir::Value ids);
+
 /// Least number of items that are worth a thread when each moves `bytes` and computes `flops`.
 int64_t grainOf(int64_t bytes, int64_t flops);
 
@@ -44,12 +50,15 @@ mlir::LogicalResult emitMap(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planReduce(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitReduce(KernelBuilder &b, const KernelCall &call);
 
-/// nn.softmax, softmax_backward, layer_norm, layer_norm_backward_input, cross_entropy,
-/// cross_entropy_backward.
+/// nn.softmax, log_softmax, layer_norm, rms_norm, cross_entropy, soft_cross_entropy, nll and their backwards.
 ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitRow(KernelBuilder &b, const KernelCall &call);
 
-/// nn.layer_norm_backward_params, batch_norm_stats, batch_norm_backward_params.
+/// nn.class_mean.
+ContractionPlan planClassMean(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitClassMean(KernelBuilder &b, const KernelCall &call);
+
+/// nn.layer_norm_backward_params, rms_norm_backward_scale, batch_norm_stats, batch_norm_backward_params.
 ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 
@@ -57,11 +66,23 @@ mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
 
+/// nn.group_norm_stats, group_norm_backward_sums.
+ContractionPlan planGroup(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitGroup(KernelBuilder &b, const KernelCall &call);
+
+/// nn.resize2d, resize2d_backward.
+ContractionPlan planResize(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitResize(KernelBuilder &b, const KernelCall &call);
+
 /// nn.attention and nn.attention_backward.
 ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planAttentionBackward(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttentionBackward(KernelBuilder &b, const KernelCall &call);
+
+/// nn.rotary.
+ContractionPlan planRotary(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitRotary(KernelBuilder &b, const KernelCall &call);
 
 /// nn.embedding, embedding_backward.
 ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &level);
@@ -71,11 +92,19 @@ mlir::LogicalResult emitEmbedding(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planMove(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitMove(KernelBuilder &b, const KernelCall &call);
 
+/// nn.slice, place.
+ContractionPlan planPart(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitPart(KernelBuilder &b, const KernelCall &call);
+
 /// amp.finite_partials, finite_combine.
 ContractionPlan planFinite(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitFinite(KernelBuilder &b, const KernelCall &call);
 
-/// train.sgd_update, adamw_update.
+/// train.weigh, accumulate.
+ContractionPlan planAccumulate(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAccumulate(KernelBuilder &b, const KernelCall &call);
+
+/// train.update.
 ContractionPlan planUpdate(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call);
 

@@ -1,4 +1,5 @@
-// Kernels of kind "reduce": element-wise ops over one domain, then a sum or mean over some of its dimensions.
+// Kernels of kind "reduce": element-wise ops over one domain, then a sum, mean, product, largest or smallest
+// element over some of its dimensions.
 //
 // The first dimension that is kept cuts the work. Where it is the innermost one, an item is a block of its
 // columns, so that the inner loop stays contiguous; sums of a block lie in scratch. Otherwise an item is one
@@ -9,6 +10,9 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -143,7 +147,7 @@ private:
                                : b.carve(call.scratch, offset, shape, region.computeType());
     if (reduction.isBlocked()) // the cut dimension is the only one that is kept
       sums = b.slice(sums, 0, b.index(0), b.minus(end, begin), columns);
-    b.fill(sums, 0);
+    b.fill(sums, neutralElement());
     return sums;
   }
 
@@ -161,8 +165,26 @@ private:
     b.generic(all, {sums}, maps, iterators, [&](ValueRange elements) -> KernelBuilder::Values {
       Value element = region.emit(b, elements, reduction.op->getOpOperands(),
                                   [&](size_t dim) { return indexOf(dim, dims); })[0];
-      return {arith::AddFOp::create(b, elements.back(), element)};
+      return {combine(elements.back(), element)};
     });
+  }
+
+  /// What a reduction of nothing gives.
+  double neutralElement() {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return TypeSwitch<Operation *, double>(reduction.op)
+        .Case<nn::ReduceMaxOp>([=](auto) { return -infinity; })
+        .Case<nn::ReduceMinOp>([=](auto) { return infinity; })
+        .Case<nn::ReduceProdOp>([](auto) { return 1; })
+        .Default([](Operation *) { return 0; });
+  }
+
+  Value combine(Value sofar, Value element) {
+    return TypeSwitch<Operation *, Value>(reduction.op)
+        .Case<nn::ReduceMaxOp>([&](auto) -> Value { return arith::MaximumFOp::create(b, sofar, element); })
+        .Case<nn::ReduceMinOp>([&](auto) -> Value { return arith::MinimumFOp::create(b, sofar, element); })
+        .Case<nn::ReduceProdOp>([&](auto) -> Value { return arith::MulFOp::create(b, sofar, element); })
+        .Default([&](Operation *) -> Value { return arith::AddFOp::create(b, sofar, element); });
   }
 
   /// linalg takes the extents of its loops from its operands: a dimension that is summed but that no input

@@ -18,8 +18,12 @@ Value RegionFormulas::of(OpOperand &operand) {
 }
 
 Value RegionFormulas::emit(Operation *op) {
-  if (auto constant = dyn_cast<nn::ConstantOp>(op))
-    return b.number(constant.getValue().getSplatValue<APFloat>().convertToDouble(), compute);
+  if (auto constant = dyn_cast<nn::ConstantOp>(op)) {
+    Type element = constant.getType().getElementType();
+    return isa<IntegerType>(element)
+               ? b.integer(constant.getValue().getSplatValue<APInt>().getSExtValue(), element)
+               : b.number(constant.getValue().getSplatValue<APFloat>().convertToDouble(), compute);
+  }
   SmallVector<Value> operands;
   for (OpOperand &operand : op->getOpOperands())
     operands.push_back(of(operand));

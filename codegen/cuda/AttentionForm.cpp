@@ -225,8 +225,16 @@ LaunchShape attentionShape(train::KernelOp kernel) {
   return teamsFor(HeadShape(cast<nn::AttentionOp>(coreOf(kernel))).queryRows(), kWarp);
 }
 
+/// Masks, and keys that several heads share, have no form yet.
+template <typename Op>
+static bool isPlain(Op op) {
+  return !op.getMasked() && op.getKeyHeads() == int64_t(op.getHeads());
+}
+
 LogicalResult emitAttentionThreads(KernelBuilder &b, const KernelCall &call) {
   auto op = cast<nn::AttentionOp>(call.op());
+  if (!isPlain(op))
+    return failure();
   HeadShape shape(op);
   forTeam(b, shape.queryRows(), kWarp,
           [&](Value number) { AttentionThreads(b, call, shape).emitForward(op, number); });
@@ -241,6 +249,8 @@ LaunchShape attentionBackwardShape(train::KernelOp kernel) {
 
 LogicalResult emitAttentionBackwardThreads(KernelBuilder &b, const KernelCall &call) {
   auto op = cast<nn::AttentionBackwardOp>(call.op());
+  if (!isPlain(op))
+    return failure();
   HeadShape shape(op);
   forTeam(b, backwardRows(shape), kWarp, [&](Value number) {
     Value isQuery = isBelow(b, number, shape.queryRows());

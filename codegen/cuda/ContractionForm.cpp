@@ -246,8 +246,11 @@ private:
       return windowOf(in[0], channel(group, at[0], co), in[1], in[2], at[1], at[2]);
     };
     auto finish = [&](Value group, Value row, Value column, Value sum) {
+      Value inChannel = channel(group, row, ci);
+      if (spec.hasBias)
+        sum = arith::AddFOp::create(b, sum, load(b.flat(call.input(call.op()->getOperand(2))), inChannel));
       Values in = indicesOf(b, column, {spec.n, spec.h, spec.w});
-      store(place(in[0], channel(group, row, ci), spec.ci, in[1], spec.h, in[2], spec.w), sum);
+      store(place(in[0], inChannel, spec.ci, in[1], spec.h, in[2], spec.w), sum);
     };
     emitProduct(b, shape, {readA, readB, finish});
   }

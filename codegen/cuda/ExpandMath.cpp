@@ -2,6 +2,8 @@
 #include "codegen/cuda/ExpandMath.h"
 #include "codegen/cuda/DoubleFunctions.h"
 
+#include "codegen/cpu/ExpandAngles.h"
+
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -49,7 +51,10 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<gpu::GPUModuleOp>> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    populateMathPolynomialApproximationPatterns(patterns);
+    populateAnglePatterns(patterns);
+    populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
+      return llvm::is_contained({"math.exp", "math.tanh", "math.log", "math.erf"}, name);
+    });
     populateDoubleFunctions(patterns);
     patterns.add<ToIntrinsic<math::SqrtOp>>(context, "sqrt");
     patterns.add<ToIntrinsic<math::FmaOp>>(context, "fma");

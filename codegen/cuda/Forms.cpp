@@ -2,6 +2,8 @@
 #include "codegen/cuda/Forms.h"
 #include "codegen/cuda/ThreadBuilder.h"
 
+#include "codegen/cpu/PoolBuilder.h"
+
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/nn/NNDialect.h"
 
@@ -19,15 +21,17 @@ CudaForm cudaFormOf(train::KernelOp kernel) {
   return llvm::TypeSwitch<Operation *, CudaForm>(core)
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp>([](auto) { return CudaForm{reduceShape, emitReduceThreads}; })
       .Case<nn::MatmulOp>([](auto) { return CudaForm{contractionShape, emitContractionThreads}; })
-      .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
+      .Case<nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return CudaForm{convolutionShape, emitConvolutionThreads}; })
-      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-            nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+      .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
+            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
           [](auto) { return CudaForm{rowShapeOf, emitRowThreads}; })
       .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
           [](auto) { return CudaForm{columnShape, emitColumnThreads}; })
-      .Case<nn::MaxPool2dOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
-          [](auto) { return CudaForm{poolThreadsShape, emitPoolThreads}; })
+      .Case<nn::MaxPool2dOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>([](auto pool) {
+        return PoolShape(pool).isRegular() ? CudaForm{poolThreadsShape, emitPoolThreads}
+                                           : CudaForm{itemsShape, emitItemThreads};
+      })
       .Case<nn::AttentionOp>([](auto) { return CudaForm{attentionShape, emitAttentionThreads}; })
       .Case<nn::AttentionBackwardOp>(
           [](auto) { return CudaForm{attentionBackwardShape, emitAttentionBackwardThreads}; })
@@ -37,8 +41,7 @@ CudaForm cudaFormOf(train::KernelOp kernel) {
           [](auto) { return CudaForm{moveShape, emitMoveThreads}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>(
           [](auto) { return CudaForm{finiteShape, emitFiniteThreads}; })
-      .Case<train::SgdUpdateOp, train::AdamwUpdateOp>(
-          [](auto) { return CudaForm{updateShape, emitUpdateThreads}; })
+      .Case<train::UpdateOp>([](auto) { return CudaForm{updateShape, emitUpdateThreads}; })
       .Default([](Operation *) { return CudaForm{itemsShape, emitItemThreads}; });
 }
 

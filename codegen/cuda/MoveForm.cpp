@@ -91,10 +91,9 @@ static Value idAt(KernelBuilder &b, Value ids, Value place) {
   return arith::IndexCastOp::create(b, b.getIndexType(), loadBits(b, ids, place));
 }
 
-static void emitLookup(KernelBuilder &b, nn::EmbeddingOp op, const KernelCall &call) {
+static void emitLookup(KernelBuilder &b, nn::EmbeddingOp op, Value ids, const KernelCall &call) {
   int64_t columns = tensorOf(op.getTable()).getDimSize(1);
-  Value table = b.flat(call.input(op.getTable())), ids = b.flat(call.input(op.getIds()));
-  Value out = b.flat(call.result(0));
+  Value table = b.flat(call.input(op.getTable())), out = b.flat(call.result(0));
   forThread(b, tensorOf(op.getResult()).getNumElements(), [&](Value element) {
     Value id = idAt(b, ids, b.quotient(element, columns));
     Value from = b.plus(b.times(id, columns), b.remainder(element, columns));
@@ -109,10 +108,9 @@ static int64_t rowThreads(nn::EmbeddingBackwardOp op) {
 }
 
 /// A block looks at all ids for one row of the table, so that each sum has one order.
-static void emitRowSums(KernelBuilder &b, nn::EmbeddingBackwardOp op, const KernelCall &call) {
+static void emitRowSums(KernelBuilder &b, nn::EmbeddingBackwardOp op, Value ids, const KernelCall &call) {
   int64_t columns = tensorOf(op.getResult()).getDimSize(1), places = tensorOf(op.getIds()).getNumElements();
-  Value ids = b.flat(call.input(op.getIds())), grad = b.flat(call.input(op.getGrad()));
-  Value out = b.flat(call.result(0)), row = blockNumber(b);
+  Value grad = b.flat(call.input(op.getGrad())), out = b.flat(call.result(0)), row = blockNumber(b);
   Type compute = computeType(tensorOf(op.getResult()).getElementType());
   b.loop(threadInBlock(b), b.index(columns), rowThreads(op), [&](Value column) {
     auto addPlace = [&](Value place, ValueRange old) -> Values {
@@ -140,10 +138,13 @@ LaunchShape embeddingShape(train::KernelOp kernel) {
 }
 
 LogicalResult emitEmbeddingThreads(KernelBuilder &b, const KernelCall &call) {
+  FailureOr<Value> ids = idsOf(b, call, call.op()->getOperand(1));
+  if (failed(ids))
+    return failure();
   if (auto lookup = dyn_cast<nn::EmbeddingOp>(call.op()))
-    emitLookup(b, lookup, call);
+    emitLookup(b, lookup, *ids, call);
   else
-    emitRowSums(b, cast<nn::EmbeddingBackwardOp>(call.op()), call);
+    emitRowSums(b, cast<nn::EmbeddingBackwardOp>(call.op()), *ids, call);
   return success();
 }
 

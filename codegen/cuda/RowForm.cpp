@@ -29,6 +29,8 @@ public:
 
   void emit(nn::SoftmaxOp op);
   void emit(nn::SoftmaxBackwardOp op);
+  void emit(nn::LogSoftmaxOp op);
+  void emit(nn::LogSoftmaxBackwardOp op);
   void emit(nn::LayerNormOp op);
   void emit(nn::LayerNormBackwardInputOp op);
   void emit(nn::CrossEntropyOp op);
@@ -150,6 +152,17 @@ void RowThreads::emit(nn::SoftmaxBackwardOp) {
   each([&](Value place) { finish(place, mul(operand(1, place), sub(operand(0, place), dot))); });
 }
 
+void RowThreads::emit(nn::LogSoftmaxOp) {
+  Value max = maximumOfFirst(0);
+  Value logSum = log(sum([&](Value place) { return exp(sub(operand(0, place), max)); }));
+  each([&](Value place) { finish(place, sub(sub(operand(0, place), max), logSum)); });
+}
+
+void RowThreads::emit(nn::LogSoftmaxBackwardOp) {
+  Value total = sum([&](Value place) { return firstOperand(0, place); });
+  each([&](Value place) { finish(place, sub(operand(0, place), mul(exp(firstOperand(1, place)), total))); });
+}
+
 void RowThreads::emit(nn::LayerNormOp op) {
   Value center = mean(sum([&](Value place) { return firstOperand(0, place); }));
   Value variance = mean(sum([&](Value place) {
@@ -228,8 +241,8 @@ LogicalResult emitRowThreads(KernelBuilder &b, const KernelCall &call) {
   RowShape shape = rowShape(call.op());
   forTeam(b, shape.rows, teamFor(shape.length), [&](Value row) {
     llvm::TypeSwitch<Operation *>(call.op())
-        .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LayerNormOp, nn::LayerNormBackwardInputOp,
-              nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+        .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp,
+              nn::LayerNormOp, nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
             [&](auto op) { RowThreads(b, call, row).emit(op); });
   });
   return success();

@@ -3,6 +3,7 @@
 
 extern "C" __attribute__((visibility("default"))) const halfstep::CompilerEntry *halfstep_compiler_entry() {
   using namespace halfstep;
-  static const CompilerEntry entry = {stageNames, printStage, compileLibrary, checkModel, reportPrecision};
+  static const CompilerEntry entry = {stageNames, printStage,      compileLibrary,
+                                      checkModel, reportPrecision, exportOnnx};
   return &entry;
 }

@@ -2,6 +2,7 @@
 // what `check` finds.
 #include "codegen/library/Stages.h"
 #include "codegen/cuda/LaunchText.h"
+#include "codegen/cuda/Ptx.h"
 #include "codegen/library/Backend.h"
 #include "codegen/library/Compile.h"
 #include "codegen/library/Description.h"
@@ -80,30 +81,14 @@ std::string printStage(const CompileRequest &request, const std::string &stage) 
 // check
 //===----------------------------------------------------------------------===//
 
-/// The importer lists all unknown ops in one message, "...unsupported ops: A (...), B (...)": a line each.
-static std::vector<std::string> splitOps(const std::string &message) {
-  const std::string marker = "unsupported ops: ";
-  size_t at = message.find(marker);
-  if (at == std::string::npos)
-    return {message};
-  const std::string head = message.substr(0, at) + "unsupported op ";
-  std::vector<std::string> lines;
-  int depth = 0;
-  bool quoted = false;
-  std::string line;
-  for (size_t i = at + marker.size(); i < message.size(); ++i) {
-    quoted ^= message[i] == '\'';
-    depth += (message[i] == '(') - (message[i] == ')');
-    if (!quoted && depth == 0 && message.compare(i, 2, ", ") == 0) {
-      lines.push_back(head + line);
-      line.clear();
-      ++i;
-    } else {
-      line += message[i];
-    }
+/// Makes the code of a planned module for the recipe's target, and throws it away.
+static LogicalResult tryCode(ModuleOp planned, const Recipe &recipe) {
+  if (recipe.target == "cuda") {
+    FailureOr<CudaProgram> program = emitCudaProgram({planned}, /*arenaBytes=*/0);
+    return failed(program) ? failure() : lowerToNvvm(*program);
   }
-  lines.push_back(head + line);
-  return lines;
+  const CpuLevel &level = cpuLevels().back();
+  return success(bool(emitCpuModule(planned, level, "check", {0, scratchBytesOf(planned, level)})));
 }
 
 std::vector<std::string> checkModel(const CompileRequest &request) {
@@ -111,15 +96,16 @@ std::vector<std::string> checkModel(const CompileRequest &request) {
   OwningOpRef<ModuleOp> module;
   try {
     module = frontend.import(request.recipe.batch);
+  } catch (const UnsupportedNodes &unsupported) {
+    return unsupported.lines;
   } catch (const Diagnostic &diagnostic) {
     if (diagnostic.code != ExitCode::Unsupported)
       throw;
-    return splitOps(diagnostic.what());
+    return {diagnostic.what()};
   }
-  const CpuLevel &level = cpuLevels().back();
   ErrorCollector errors(frontend.context(), request.note);
   if (failed(runPipeline(*module, "plan-memory", /*verifyEach=*/true)) ||
-      !emitCpuModule(*module, level, "check", {0, scratchBytesOf(*module, level)}))
+      failed(tryCode(*module, request.recipe)))
     if (errors.lines().empty())
       throw Diagnostic(ExitCode::Internal, request.model + ": the compiler gives up without a reason");
   return errors.lines();

@@ -55,6 +55,15 @@ inline llvm::LogicalResult expectSize(std::optional<mlir::Location> loc, llvm::S
   return mlir::success();
 }
 
+/// The result of element-wise ops: the shape that numpy's broadcasting gives `operands`, and the widest
+/// element type of `numbers`, where those of rank 0 count only if all have it.
+llvm::LogicalResult inferBroadcast(std::optional<mlir::Location> loc, mlir::ValueRange operands,
+                                   mlir::ValueRange numbers, Types &types);
+
+/// The result of a reduction over `axes`.
+llvm::LogicalResult inferReduce(std::optional<mlir::Location> loc, mlir::Value input,
+                                llvm::ArrayRef<int64_t> axes, bool keepDims, Types &types);
+
 /// The head of an op's inference: its body appends to `types`, and reports what does not fit with fail(loc,
 /// ...).
 #define HS_INFER(Op)                                                                                         \

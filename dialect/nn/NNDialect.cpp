@@ -1,5 +1,6 @@
 // Registration and folders of the nn dialect.
 #include "dialect/nn/NNDialect.h"
+#include "dialect/nn/Functions.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"

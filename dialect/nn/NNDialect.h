@@ -14,4 +14,13 @@
 #define GET_OP_CLASSES
 #include "dialect/nn/NNOps.h.inc"
 
+namespace halfstep::nn {
+
+/// True for an op that combines elements over the dimensions that its attribute `axes` names.
+inline bool isReduction(mlir::Operation *op) {
+  return llvm::isa_and_present<ReduceSumOp, ReduceMeanOp, ReduceMaxOp, ReduceMinOp, ReduceProdOp>(op);
+}
+
+} // namespace halfstep::nn
+
 #endif // HALFSTEP_DIALECT_NN_NNDIALECT_H

@@ -193,14 +193,14 @@ def NN_DropoutOp : NN_Keyed<"dropout", "dropout", [NN_Elementwise, NN_Differenti
 def NN_ConstantOp : NN_Op<"constant", [ConstantLike]> {
   let summary = "a constant tensor";
   let description = [{
-    A scalar or splat is written into the kernels that use it.
+    A scalar or splat is written into the kernels that use it; other elements lie in the kernels' read-only data.
 
     ```mlir
     %c = nn.constant {value = dense<5.0e-01> : tensor<f32>} : () -> tensor<f32>
     ```
   }];
   let arguments = (ins ElementsAttr:$value);
-  let results = (outs NN_FloatTensor:$result);
+  let results = (outs RankedTensorOf<[F16, BF16, F32, F64, I64]>:$result);
   let hasFolder = 1;
 }
 

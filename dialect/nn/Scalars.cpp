@@ -1,10 +1,6 @@
 // The scalar formula of each element-wise op. Kernels call these for every element, on every target.
 #include "dialect/nn/NNDialect.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "dialect/nn/Scalar.h"
 
 #include <cmath>
 #include <numbers>
@@ -12,39 +8,6 @@
 using namespace mlir;
 
 namespace halfstep::nn {
-
-/// Arithmetic on scalars of one floating type, or on vectors of them, written as formulas.
-class Scalar {
-public:
-  Scalar(OpBuilder &builder, Location loc, Type type) : builder(loc, builder), type(type) {}
-  Value number(double value) {
-    TypedAttr attribute = builder.getFloatAttr(getElementTypeOrSelf(type), value);
-    if (auto vector = dyn_cast<VectorType>(type))
-      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
-    return arith::ConstantOp::create(builder, attribute);
-  }
-  Value add(Value a, Value b) { return arith::AddFOp::create(builder, a, b); }
-  Value sub(Value a, Value b) { return arith::SubFOp::create(builder, a, b); }
-  Value mul(Value a, Value b) { return arith::MulFOp::create(builder, a, b); }
-  Value div(Value a, Value b) { return arith::DivFOp::create(builder, a, b); }
-  Value square(Value a) { return mul(a, a); }
-  Value oneMinus(Value a) { return sub(number(1), a); }
-  Value exp(Value a) { return math::ExpOp::create(builder, a); }
-  Value tanh(Value a) { return math::TanhOp::create(builder, a); }
-  Value erf(Value a) { return math::ErfOp::create(builder, a); }
-  Value negate(Value a) { return arith::NegFOp::create(builder, a); }
-  Value sigmoid(Value a) { return div(number(1), add(number(1), exp(negate(a)))); }
-  /// `a > 0 ? value : 0`; with `orUnordered`, NaN in a selects value.
-  Value wherePositive(Value a, Value value, bool orUnordered) {
-    auto predicate = orUnordered ? arith::CmpFPredicate::UGT : arith::CmpFPredicate::OGT;
-    return arith::SelectOp::create(builder, arith::CmpFOp::create(builder, predicate, a, number(0)), value,
-                                   number(0));
-  }
-
-private:
-  ImplicitLocOpBuilder builder;
-  Type type;
-};
 
 #define HS_SCALAR(Op)                                                                                        \
   Value Op::emitScalar(OpBuilder &builder, Location loc, ValueRange operands, Type type,                     \
@@ -151,6 +114,36 @@ HS_SCALAR(BatchNormInferenceOp) {
       math::SqrtOp::create(builder, loc, s.add(operands[4], s.number(getEps().convertToDouble())));
   Value normal = s.div(s.sub(operands[0], operands[3]), deviation);
   return s.add(s.mul(normal, operands[1]), operands[2]);
+}
+
+/// The first `full` operands are whole, the `vectors` from `scale` on lie along dimension 1, the others,
+/// statistics of channels of images, along dimensions 0 and 1.
+static AffineMap groupMap(Operation *op, unsigned operand, unsigned full, unsigned scale, unsigned vectors) {
+  bool isVector = operand >= scale && operand < scale + vectors;
+  if (operand < full || isVector)
+    return channelMap(op, operand, full);
+  int64_t rank = cast<RankedTensorType>(op->getResult(0).getType()).getRank();
+  MLIRContext *context = op->getContext();
+  return AffineMap::get(rank, 0, {getAffineDimExpr(0, context), getAffineDimExpr(1, context)}, context);
+}
+AffineMap GroupNormApplyOp::getOperandMap(unsigned operand) {
+  return groupMap(*this, operand, /*full=*/1, /*scale=*/3, /*vectors=*/2);
+}
+AffineMap GroupNormBackwardInputOp::getOperandMap(unsigned operand) {
+  return groupMap(*this, operand, /*full=*/2, /*scale=*/4, /*vectors=*/1);
+}
+
+HS_SCALAR(GroupNormApplyOp) {
+  Scalar s(builder, loc, type);
+  Value normal = s.mul(s.sub(operands[0], operands[1]), operands[2]);
+  return s.add(s.mul(normal, operands[3]), operands[4]);
+}
+
+HS_SCALAR(GroupNormBackwardInputOp) {
+  Scalar s(builder, loc, type);
+  Value grad = s.mul(operands[0], operands[4]), rstd = operands[3];
+  Value normal = s.mul(s.sub(operands[1], operands[2]), rstd);
+  return s.mul(rstd, s.sub(s.sub(grad, operands[6]), s.mul(normal, operands[5])));
 }
 
 HS_SCALAR(BatchNormBackwardInputOp) {

@@ -75,14 +75,15 @@ std::vector<Batch> synthesize(const Manifest &manifest, uint64_t seed) {
 }
 
 /// The first samples of a file; a short file is repeated.
-std::vector<Batch> fromFile(const std::string &path, const Manifest &manifest) {
-  Dataset data(path, manifest, true);
+std::vector<Batch> fromFile(const RunOptions &options, const Manifest &manifest) {
+  Dataset data(options.data, manifest, true, options.format);
+  const std::vector<size_t> samples = data.samples();
   std::vector<Batch> pool;
   size_t size = size_t(manifest.batch());
   for (size_t index = 0; index < poolSize; ++index) {
     std::vector<size_t> indices = consecutive(index * size, size);
     for (size_t &sample : indices)
-      sample %= data.size();
+      sample = samples[sample % samples.size()];
     data.gather(indices, pool.emplace_back(data.makeBatch(manifest.batch())));
   }
   return pool;
@@ -112,7 +113,7 @@ BenchResult bench(const RunOptions &options) {
   std::shared_ptr<const Library> library = Library::open(options.library);
   const Manifest &manifest = library->manifest();
   std::vector<Batch> pool =
-      options.data.empty() ? synthesize(manifest, options.seed) : fromFile(options.data, manifest);
+      options.data.empty() ? synthesize(manifest, options.seed) : fromFile(options, manifest);
   // Made-up data may diverge; that must not end a measurement.
   hs_config config = instanceConfig(options);
   config.on_nonfinite = HS_NONFINITE_SKIP;

@@ -2,6 +2,7 @@
 #ifndef HALFSTEP_RUNTIME_TRAINER_CHECKPOINTS_H
 #define HALFSTEP_RUNTIME_TRAINER_CHECKPOINTS_H
 
+#include "runtime/trainer/data/DataFormat.h"
 #include "runtime/trainer/data/Tensor.h"
 
 #include <cstdint>
@@ -21,6 +22,10 @@ struct TrainerState {
   int64_t samples = 0, batch = 0;
   double valSplit = 0;
   bool shuffle = true, dropLast = false;
+  /// Of the schedule, where the rate is not constant: its largest rate, and its length in updates.
+  double scheduleLr = 0;
+  int64_t scheduleSteps = 0;
+  DataFormat format; ///< of the data
 };
 
 /// The state as the caller's metadata of ID_save.

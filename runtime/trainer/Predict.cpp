@@ -36,7 +36,7 @@ void predict(const RunOptions &options) {
   std::shared_ptr<const Library> library = Library::open(options.library);
   const Manifest &manifest = library->manifest();
   checkOutput(options.output, manifest);
-  Dataset data(options.data, manifest, false);
+  Dataset data(options.data, manifest, false, requestedFormat(options), false);
   Instance instance(library, instanceConfig(options));
   restoreWeights(instance, options, true);
   std::vector<std::vector<std::byte>> results = predictSamples(instance, data);

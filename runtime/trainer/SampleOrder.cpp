@@ -20,6 +20,12 @@ uint64_t mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
+/// floor(number * bound / 2^64) of 64 random bits.
+size_t below(size_t bound, uint64_t number) {
+  __extension__ using Wide = unsigned __int128;
+  return size_t((Wide(number) * bound) >> 64);
+}
+
 } // namespace
 
 uint64_t randomBits(uint64_t seed, uint64_t stream, uint64_t index) {
@@ -28,11 +34,8 @@ uint64_t randomBits(uint64_t seed, uint64_t stream, uint64_t index) {
 }
 
 void shuffle(std::span<size_t> items, uint64_t seed, uint64_t stream) {
-  for (size_t i = items.size(); i-- > 1;) {
-    __extension__ using Wide = unsigned __int128;
-    size_t j = size_t((Wide(randomBits(seed, stream, i)) * (i + 1)) >> 64);
-    std::swap(items[i], items[j]);
-  }
+  for (size_t i = items.size(); i-- > 1;)
+    std::swap(items[i], items[below(i + 1, randomBits(seed, stream, i))]);
 }
 
 size_t heldOutCount(size_t samples, double fraction) {
@@ -67,6 +70,10 @@ std::vector<size_t> epochOrder(const std::vector<size_t> &training, bool shuffle
   if (shuffled)
     shuffle(order, seed, firstEpochStream + epoch);
   return order;
+}
+
+size_t epochPhase(size_t window, uint64_t seed, uint64_t epoch) {
+  return below(window, randomBits(seed, firstEpochStream + epoch, 0));
 }
 
 } // namespace halfstep

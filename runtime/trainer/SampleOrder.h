@@ -2,7 +2,8 @@
 //
 // Random numbers are counter-based: number i of stream k of a seed is mix(key(seed, k) + i * golden), where
 // mix is SplitMix64's finalizer. The split uses stream 0, epoch e stream e + 1. A shuffle is Fisher-Yates
-// from the end: for i = n-1 ... 1 element i is swapped with element floor(number(i) * (i + 1) / 2^64).
+// from the end: for i = n-1 ... 1 element i is swapped with element floor(number(i) * (i + 1) / 2^64); an
+// epoch's phase comes from its number 0.
 #ifndef HALFSTEP_RUNTIME_TRAINER_SAMPLEORDER_H
 #define HALFSTEP_RUNTIME_TRAINER_SAMPLEORDER_H
 
@@ -33,6 +34,9 @@ Split splitSamples(size_t samples, double fraction, uint64_t seed);
 /// The training samples in the order of one epoch.
 std::vector<size_t> epochOrder(const std::vector<size_t> &training, bool shuffled, uint64_t seed,
                                uint64_t epoch);
+
+/// By how much an epoch moves its windows of a text: uniform in [0, window).
+size_t epochPhase(size_t window, uint64_t seed, uint64_t epoch);
 
 } // namespace halfstep
 

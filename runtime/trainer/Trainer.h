@@ -5,6 +5,7 @@
 
 #include "halfstep/diagnostic.hpp"
 #include "runtime/trainer/Profile.h"
+#include "runtime/trainer/data/DataFormat.h"
 
 #include <cstdint>
 #include <functional>
@@ -17,7 +18,8 @@ namespace halfstep {
 /// What to run and on what. Each function names the fields that it reads; the others are left alone.
 struct RunOptions {
   std::string library; ///< libID.so, or the folder it is in
-  std::string data;    ///< .safetensors, .npz, .csv, or .npy files joined by commas: inputs, then targets
+  std::string data;    ///< a file or folder of one of the forms of DataFile.h
+  DataFormat format;   ///< what is asked for; the checkpoint or the weights say the rest
   std::string weights; ///< safetensors with the parameters' own names; empty: the initial ones
   std::string resume;  ///< checkpoint, or a folder of step-N.safetensors, whose largest N is taken
   int threads = 1;
@@ -87,6 +89,19 @@ Metrics evaluate(const RunOptions &options);
 /// reads; targets need not be in the data. Several outputs need a .safetensors file.
 void predict(const RunOptions &options);
 
+/// What generate() is to write.
+struct GenerateOptions {
+  std::string prompt = "\n"; ///< what the text begins with
+  int64_t length = 500;      ///< characters after it
+  double temperature = 0.8;  ///< 0: always the likeliest character
+};
+
+/// Writes the prompt and what a model of the next character makes of it, a character a call. The same seed
+/// gives the same text. Reads library, threads, seed, and weights or resume (one is required). Throws
+/// Diagnostic.
+void generate(const RunOptions &options, const GenerateOptions &wanted,
+              const std::function<void(const std::string &)> &write);
+
 /// Times `steps` training steps after the first, on four batches: of `data`, or made up from the seed.
 /// Reads library, data, threads, seed, steps, profile, limits.
 BenchResult bench(const RunOptions &options);
@@ -95,7 +110,8 @@ BenchResult bench(const RunOptions &options);
 /// from the masters where there are any. Checksums are verified.
 void exportWeights(const std::string &checkpoint, const std::string &output);
 
-/// Samples of `data` that are left for training when `valSplit` of them are held out.
+/// Samples of `data` that are left for training when `valSplit` of them are held out; 0 for text, whose
+/// epochs have no short last batch.
 int64_t trainingSamples(const std::string &data, double valSplit);
 
 } // namespace halfstep

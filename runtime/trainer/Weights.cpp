@@ -71,10 +71,15 @@ std::vector<TensorView> plainWeights(const TensorFile &file) {
   return file.metadata.contains("halfstep_checkpoint") ? ofCheckpoint(file) : file.tensors;
 }
 
-void loadWeights(Instance &instance, const std::string &path) {
-  TensorFile file = readSafetensors(path);
+TensorFile readWeights(const std::string &path) {
+  TensorFile file = readSafetensors(findCheckpoint(path));
   if (file.metadata.contains("halfstep_checkpoint"))
     verifyChecksums(file);
+  return file;
+}
+
+void loadWeights(Instance &instance, const std::string &path) {
+  TensorFile file = readWeights(path);
   std::vector<TensorView> tensors = plainWeights(file);
   std::map<std::string, const TensorView *> weights;
   for (const TensorView &tensor : tensors)
@@ -100,10 +105,21 @@ void restoreWeights(Instance &instance, const RunOptions &options, bool required
     throw Diagnostic(ExitCode::Usage, "weights are required: --weights FILE or --checkpoint DIR|FILE");
 }
 
+DataFormat requestedFormat(const RunOptions &options) {
+  if (!options.weights.empty())
+    return options.format.over(formatIn(readSafetensors(options.weights).metadata));
+  if (!options.resume.empty())
+    return options.format.over(formatIn(readCheckpoint(findCheckpoint(options.resume)).metadata));
+  return options.format;
+}
+
 void exportWeights(const std::string &checkpoint, const std::string &output) {
   TensorFile file = readCheckpoint(findCheckpoint(checkpoint));
   verifyChecksums(file);
-  writeSafetensors(output, plainWeights(file), {{"format", "pt"}});
+  std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  if (std::string format = formatIn(file.metadata).toJson(); !format.empty())
+    metadata[dataFormatKey] = format;
+  writeSafetensors(output, plainWeights(file), metadata);
 }
 
 } // namespace halfstep

@@ -183,7 +183,7 @@ CASES = [
     # Data.
     ("data-none-given", ["train", "library", "--steps", "1"], USAGE, "--data"),
     ("data-missing", train("none.safetensors"), IO, "none.safetensors"),
-    ("data-folder", train("models"), IO, "models"),
+    ("data-folder", train("models"), INPUT, "models"),
     ("data-of-model", ["train", "good.json", *LOSS, "--data", "none.safetensors"], IO, "none.safetensors"),
     ("data-no-targets", train("no-y.safetensors"), INPUT, "y"),
     ("data-wrong-dtype", train("wrong-dtype.safetensors"), INPUT, "x"),
@@ -215,6 +215,13 @@ CASES = [
     ("resume-not-checkpoint", train("good.safetensors", "--resume", "good.safetensors"), CHECKPOINT, "good.safetensors"),
     ("resume-cut", train("good.safetensors", "--resume", "cut.safetensors"), CHECKPOINT, "cut.safetensors"),
     ("export-not-checkpoint", ["export", "good.onnx", "-o", "w.safetensors"], CHECKPOINT, "good.onnx"),
+    ("export-onnx-alone", ["export", "good.safetensors", "--onnx", "out.onnx"], USAGE, "--model"),
+    ("export-other-weights", ["export", "good.safetensors", "--model", "good.json", "--onnx", "out.onnx"], INPUT,
+     "good.safetensors"),
+    ("export-cut-weights", ["export", "cut.safetensors", "--model", "good.json", "--onnx", "out.onnx"], INPUT,
+     "cut.safetensors"),
+    ("generate-other-model", ["generate", "library", "--weights", "good.safetensors"], INPUT, "good.safetensors"),
+    ("data-target-missing", train("words.csv", "--data-target", "nowhere"), INPUT, "nowhere"),
 ]
 
 

@@ -50,20 +50,21 @@ TEST(OnnxAttention, GatherOfARangeIsTheTablesHead) {
     model.node("Gather", {"wpe", "places"}, {"p"});
     model.node("Add", {"x", "p"}, {"y"});
     Graph graph = read(model.finish());
-    EXPECT_EQ(opsOf(graph), rows == 3 ? "add" : "split add");
+    EXPECT_EQ(opsOf(graph), rows == 3 ? "add" : "slice add");
     EXPECT_EQ(graph.nodes.back().inputs[1], rows == 3 ? "wpe" : "p");
     EXPECT_EQ(shapeText(graph, "y"), "[N, 3, 4]");
   }
 }
 
-TEST(OnnxAttention, OtherGathersAreUnsupported) {
-  OnnxModel model({0, 3, 4});
+TEST(OnnxAttention, GatherOfKnownRowsIsAnEmbeddingOfAConstant) {
+  OnnxModel model({0, 2, 4});
   model.floats("w", {5, 4});
-  model.integers("rows", {2, 0});
+  model.integers("rows", {2, 2});
   model.node("Gather", {"w", "rows"}, {"p"});
   model.node("Add", {"x", "p"}, {"y"});
-  expectDiagnostic(ExitCode::Unsupported, {"node 0 'Gather_node'", "the first ones, in order"},
-                   [&] { read(model.finish()); });
+  Graph graph = read(model.finish());
+  EXPECT_EQ(opsOf(graph), "constant embedding add");
+  EXPECT_EQ(graph.nodes[0].integers("integers"), (std::vector<int64_t>{2, 2}));
 }
 
 /// Attention over an input [N, 5, 24] in two heads, as torch's exporter writes it.
@@ -232,23 +233,22 @@ TEST(OnnxAttention, AttentionNodes) {
   EXPECT_EQ(shapeText(other, "y"), "[N, 5, 8]");
 }
 
-TEST(OnnxAttention, AttentionNodesWithoutACounterpartAreUnsupported) {
-  auto expectRefused = [](const std::string &reason, std::vector<std::string> inputs,
+TEST(OnnxAttention, AttentionNodesWithoutACounterpartAreRefused) {
+  auto expectRefused = [](ExitCode code, const std::string &reason, std::vector<std::string> inputs,
                           const std::function<void(onnx::NodeProto &)> &change) {
     Exported e;
     e.projections();
-    e.model.floats("mask", {5, 5}, 0);
     change(e.model.node("Attention", inputs, {"y"}));
-    expectDiagnostic(ExitCode::Unsupported, {"'Attention_node' (Attention)", reason},
-                     [&] { read(e.model.finish()); });
+    expectDiagnostic(code, {"'Attention_node' (Attention)", reason}, [&] { read(e.model.finish()); });
   };
   std::vector<std::string> rows = {"s0", "s1", "s2"};
-  expectRefused("without a mask", {"h0", "h1", "h2", "mask"}, [](onnx::NodeProto &) {});
-  expectRefused("softcap = 0", {"h0", "h1", "h2"},
+  expectRefused(ExitCode::Unsupported, "without past keys", {"h0", "h1", "h2", "", "h1"},
+                [](onnx::NodeProto &) {});
+  expectRefused(ExitCode::Unsupported, "softcap = 0", {"h0", "h1", "h2"},
                 [](onnx::NodeProto &node) { OnnxModel::set(node, "softcap", 2.0f); });
-  expectRefused("as many heads of keys", rows, [](onnx::NodeProto &node) {
+  expectRefused(ExitCode::BadInput, "a number that the second divides", rows, [](onnx::NodeProto &node) {
     OnnxModel::set(node, "q_num_heads", int64_t(4));
-    OnnxModel::set(node, "kv_num_heads", int64_t(2));
+    OnnxModel::set(node, "kv_num_heads", int64_t(3));
   });
 }
 

@@ -93,6 +93,40 @@ TEST(Dataset, CsvTakesTheNamedOrTheLastColumn) {
   EXPECT_EQ(inputRow(Dataset(bare, manifest(), false), 0), (std::vector<float>{8, 9}));
 }
 
+TEST(Dataset, CsvTakesTheTargetOfTheFormat) {
+  Folder folder;
+  std::string path = folder.write("t.csv", "Kind,a,label\n2,8,9\n");
+  DataFormat format;
+  for (const char *target : {"Kind", "1"}) {
+    format.target = target;
+    Dataset data(path, manifest(), true, format);
+    EXPECT_EQ(targetOf(data, 0), 2);
+    EXPECT_EQ(inputRow(data, 0), (std::vector<float>{8, 9}));
+  }
+  format.target = "kind";
+  EXPECT_TRUE(
+      contains(diagnosticOf([&] { Dataset(path, manifest(), true, format); }).what(),
+               "no target column 'kind'; expected one of its columns 'Kind', 'a', 'label', or a number from "
+               "1 to 3"));
+  // What is only predicted need not have the target.
+  std::string bare = folder.write("b.csv", "a,b\n8,9\n");
+  EXPECT_EQ(inputRow(Dataset(bare, manifest(), false, format), 0), (std::vector<float>{8, 9}));
+}
+
+TEST(Dataset, CsvNeedsNoHeader) {
+  Folder folder;
+  std::string path = folder.write("t.csv", "8,2,+9\n1,0,3\n");
+  DataFormat format;
+  format.target = "2";
+  Dataset data(path, manifest(), true, format);
+  EXPECT_EQ(data.size(), 2u);
+  EXPECT_EQ(targetOf(data, 0), 2);
+  EXPECT_EQ(inputRow(data, 0), (std::vector<float>{8, 9}));
+  format.target = "y";
+  EXPECT_TRUE(contains(diagnosticOf([&] { Dataset(path, manifest(), true, format); }).what(),
+                       "expected a number from 1 to 3: its first line holds numbers"));
+}
+
 struct WrongData {
   const char *name;
   std::vector<float> x;

@@ -129,13 +129,15 @@ std::vector<Case> otherCases() {
       {"NpzBomb", "t.npz", npzWith(directory + 27, '\x7f'), "impossible size"},
       {"NpzEncrypted", "t.npz", npzWith(directory + 8, 1), "encrypted"},
       {"CsvEmpty", "t.csv", "", "t.csv"},
+      {"CsvBlank", "t.csv", "\n\n", "no samples"},
       {"CsvOnlyHeader", "t.csv", "a,b\n", "no samples"},
-      {"CsvNoHeader", "t.csv", "1,2\n3,4\n", "names of the columns"},
+      {"CsvNumberThenWord", "t.csv", "1,2\n3,x\n", "t.csv:2:2: 'x'"},
+      {"CsvOnlyCommas", "t.csv", ",,\n", "no samples"},
       {"CsvWord", "t.csv", "a,b\n1,two\n", "t.csv:2:2: 'two'"},
       {"CsvEmptyCell", "t.csv", "a,b\n1,\n", "t.csv:2:2"},
       {"CsvRagged", "t.csv", "a,b\n1,2\n3\n", "t.csv:3: got 1 columns"},
       {"CsvBinary", "t.csv", std::string("a,b\n\0,1", 7), "not a text file"},
-      {"UnknownKind", "t.bin", "what is this?", "expected a .safetensors"},
+      {"UnknownKind", "t.bin", "what is this?", "expected .safetensors"},
   };
 }
 

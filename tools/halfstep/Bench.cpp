@@ -1,4 +1,5 @@
 // halfstep bench: how long the compiled step takes with its data in memory.
+#include "runtime/trainer/data/DataFile.h"
 #include "tools/halfstep/ModelOptions.h"
 #include "tools/halfstep/ProfileText.h"
 #include "tools/halfstep/Report.h"
@@ -80,8 +81,7 @@ void addBench(CLI::App &app, Action &action) {
   verb->add_option("--steps", flags->run.steps, "steps to time (default 200)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--data", flags->run.data, "data file (default: made up from the seed)")
-      ->type_name("FILE");
+  flags->addData(*verb, std::string(dataForms) + " (default: made up from the seed)");
   CLI::Option *profile = verb->add_flag(
       "--profile", flags->run.profile,
       "time each kernel of the step, beside what the machine can do at most; compiles MODEL for it");

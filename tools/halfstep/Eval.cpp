@@ -1,4 +1,5 @@
 // halfstep eval: loss and accuracy of a library with given weights on a data file.
+#include "runtime/trainer/data/DataFile.h"
 #include "tools/halfstep/RunFlags.h"
 #include "tools/halfstep/Verbs.h"
 
@@ -41,8 +42,7 @@ void addEval(CLI::App &app, Action &action) {
   verb->add_option("--checkpoint", flags->run.resume, "weights of a checkpoint instead")
       ->type_name("DIR|FILE")
       ->excludes("--weights");
-  verb->add_option("--data", flags->run.data, ".safetensors, .npy (as x.npy,y.npy) or .csv")
-      ->type_name("FILE");
+  flags->addData(*verb, dataForms);
   verb->add_flag("--json", *json, "print one JSON object instead of lines");
   verb->footer("Example:\n"
                "  halfstep eval build/model --weights w.safetensors --data test.safetensors --json");

@@ -59,7 +59,8 @@ ExitCode run(int argc, char **argv) {
       "Exit status: 0 ok, 1 internal, 2 usage, 3 bad input, 4 unsupported, 5 numerics gave up, 6 I/O,\n"
       "7 checkpoint bad, 8 device or ISA, 9 memory, 75 interrupted with a checkpoint saved.");
   Action action;
-  for (auto add : {addCompile, addTrain, addEval, addPredict, addInspect, addBench, addCheck, addExport})
+  for (auto add :
+       {addCompile, addTrain, addEval, addPredict, addInspect, addBench, addCheck, addExport, addGenerate})
     add(app, action);
   try {
     app.parse(argc, argv);

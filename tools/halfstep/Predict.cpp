@@ -1,4 +1,5 @@
 // halfstep predict: a model's outputs for a data file.
+#include "runtime/trainer/data/DataFile.h"
 #include "tools/halfstep/Report.h"
 #include "tools/halfstep/RunFlags.h"
 #include "tools/halfstep/Verbs.h"
@@ -31,8 +32,7 @@ void addPredict(CLI::App &app, Action &action) {
   verb->add_option("--checkpoint", flags->run.resume, "weights of a checkpoint instead")
       ->type_name("DIR|FILE")
       ->excludes("--weights");
-  verb->add_option("--data", flags->run.data, ".safetensors, .npy or .csv; targets are not needed")
-      ->type_name("FILE");
+  flags->addData(*verb, std::string(dataForms) + "; targets are not needed");
   verb->add_option("-o,--output", flags->run.output, ".npy, or .safetensors by output names")
       ->type_name("OUT")
       ->required();

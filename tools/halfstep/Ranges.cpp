@@ -172,7 +172,9 @@ void RangeOptions::print(const std::string &model, const Recipe &recipe, const R
   RecipeOptions::requireCompilableTarget(recipe);
   RunOptions run;
   const json &document = options.document();
-  run.data = data.empty() ? document.value("/data/train"_json_pointer, "") : data;
+  readDataSettings(document, run);
+  if (!data.empty())
+    run.data = data;
   requireData(run);
   run.weights = weights;
   run.steps = steps;

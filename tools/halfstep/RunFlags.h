@@ -18,12 +18,17 @@ public:
   void addSource(CLI::App &verb, bool takesModel);
   void addWeights(CLI::App &verb);
   void addThreads(CLI::App &verb);
+  /// --data and --data-target, for verbs that take no recipe.
+  void addData(CLI::App &verb, const std::string &help);
 
   /// The positional argument.
   std::string source;
   RecipeOptions recipe;
   RunOptions run;
 };
+
+/// Data, split and format as the object `data` of a recipe says; `document` is the recipe.
+void readDataSettings(const nlohmann::json &document, RunOptions &run);
 
 /// Usage unless data was given.
 void requireData(const RunOptions &run);

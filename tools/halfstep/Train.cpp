@@ -39,6 +39,10 @@ LibrarySource prepare(RunFlags &flags, Recipe recipe, bool explain) {
   RecipeOptions::requireCompilableTarget(recipe);
   if (!flags.run.dropLast && recipe.tailBatch == 0)
     recipe.tailBatch = trainingSamples(flags.run.data, flags.run.valSplit) % recipe.batch;
+  if (explain && recipe.accumulate > 1)
+    throw Diagnostic(ExitCode::Usage, "--explain-nonfinite contradicts --accumulate " +
+                                          std::to_string(recipe.accumulate) +
+                                          ": it runs the one batch of a step again; use --accumulate 1");
   if (explain)
     explainNonfinite(flags.run, flags.source, recipe);
   return LibrarySource::compiled(flags.source, recipe);
@@ -73,10 +77,7 @@ void printLines(const RunResult &result) {
 ExitCode runTrain(RunFlags &flags, bool json, bool explain) {
   Recipe recipe = flags.recipe.resolve();
   const nlohmann::json &document = flags.recipe.document();
-  if (document.contains("data")) {
-    flags.run.data = document["data"].value("train", "");
-    flags.run.valSplit = document["data"].value("val_split", 0.0);
-  }
+  readDataSettings(document, flags.run);
   requireData(flags.run);
   flags.run.steps = document.value("steps", int64_t{0});
   flags.run.epochs = document.value("epochs", int64_t{1});
@@ -127,9 +128,18 @@ void addTrain(CLI::App &app, Action &action) {
   flags->recipe.addRunTo(*verb);
   verb->footer(
       "Prints the training loss and, with --val-split, the loss and accuracy on the samples held out.\n\n"
+      "Data:\n"
+      "  .safetensors, .npz   tensors called as the model's inputs (x), and y for the targets\n"
+      "  .npy                 one file a tensor: x.npy,y.npy\n"
+      "  .csv                 one sample a line; a column is the target (--data-target)\n"
+      "  .txt                 a model with ids i64 [N, T] learns the next character of windows of T\n"
+      "  a folder             sub-folders of .png files are classes; scaled to [0, 1], then by data.mean and "
+      "data.std\n\n"
       "Examples:\n"
       "  halfstep train model.json --data digits.safetensors --loss cross_entropy --epochs 20 --val-split "
       "0.2\n"
+      "  halfstep train gpt.json --data corpus.txt --loss cross_entropy --precision 16-mixed --val-split "
+      "0.1\n"
       "  halfstep train build/model --data x.npy,y.npy --steps 1000 --log run.jsonl --checkpoint run");
   verb->callback([flags, json, explain, &action] {
     action = [flags, json, explain] { return runTrain(*flags, *json, *explain); };

@@ -22,6 +22,7 @@ void addInspect(CLI::App &app, Action &action);
 void addBench(CLI::App &app, Action &action);
 void addCheck(CLI::App &app, Action &action);
 void addExport(CLI::App &app, Action &action);
+void addGenerate(CLI::App &app, Action &action);
 
 } // namespace halfstep
 

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 namespace halfstep {
@@ -32,22 +33,60 @@ std::string_view takeUpTo(std::string_view &rest, char separator) {
   return taken;
 }
 
+/// The cells of the first line.
 std::vector<std::string> readNames(std::string_view line) {
   std::vector<std::string> names;
-  for (;;) {
-    bool last = line.find(',') == line.npos;
-    std::string name(trim(takeUpTo(line, ',')));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return char(std::tolower(c)); });
-    names.push_back(name);
-    if (last)
-      return names;
+  for (bool last = false; !last;) {
+    last = line.find(',') == line.npos;
+    names.emplace_back(trim(takeUpTo(line, ',')));
   }
+  return names;
 }
 
 bool isNumber(const std::string &text) {
   double value;
-  return std::from_chars(text.data(), text.data() + text.size(), value).ptr == text.data() + text.size();
+  const char *end = text.data() + text.size();
+  return !text.empty() && std::from_chars(text.data() + text.starts_with('+'), end, value).ptr == end;
+}
+
+std::string lowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return char(std::tolower(c)); });
+  return text;
+}
+
+/// The index of the column of this name, or `names.size()`.
+size_t findColumn(const std::vector<std::string> &names, const std::string &wanted) {
+  return size_t(std::find(names.begin(), names.end(), wanted) - names.begin());
+}
+
+/// The index of the column that `target` means. `names` is empty without a header.
+std::optional<size_t> targetColumn(const std::string &path, const std::vector<std::string> &names,
+                                   size_t width, const std::string &target, bool needed) {
+  size_t index = findColumn(names, target);
+  if (index < names.size())
+    return index;
+  size_t number = 0;
+  const char *end = target.data() + target.size();
+  bool isIndex = std::from_chars(target.data(), end, number).ptr == end;
+  if (isIndex && number >= 1 && number <= width)
+    return number - 1;
+  if (!needed)
+    return std::nullopt;
+  throw Diagnostic(ExitCode::BadInput,
+                   path + ": has no target column '" + target + "'; expected " +
+                       (names.empty() ? "" : "one of its columns " + quotedNames(names) + ", or ") +
+                       "a number from 1 to " + std::to_string(width) +
+                       (names.empty() ? ": its first line holds numbers, not names" : ""));
+}
+
+/// The column that is the target by its name.
+std::optional<size_t> namedTarget(std::vector<std::string> names) {
+  std::transform(names.begin(), names.end(), names.begin(), lowerCase);
+  for (const char *target : {"y", "target", "label"})
+    if (size_t index = findColumn(names, target); index < names.size())
+      return index;
+  return std::nullopt;
 }
 
 double readNumber(const std::string &where, std::string_view cell) {
@@ -87,7 +126,7 @@ TensorView asTensor(TensorFile &file, std::string name, std::vector<int64_t> sha
 
 } // namespace
 
-TensorFile readCsv(const std::string &path) {
+TensorFile readCsv(const std::string &path, const std::string &target, bool needed) {
   std::shared_ptr<const FileBytes> contents = FileBytes::open(path);
   std::string_view text(reinterpret_cast<const char *>(contents->bytes().data()), contents->bytes().size());
   constexpr std::string_view byteOrderMark = "\xef\xbb\xbf";
@@ -95,26 +134,28 @@ TensorFile readCsv(const std::string &path) {
     text.remove_prefix(byteOrderMark.size());
   if (text.find('\0') != text.npos)
     throw Diagnostic(ExitCode::BadInput, path + ": not a text file");
-  std::vector<std::string> names = readNames(takeUpTo(text, '\n'));
-  if (std::all_of(names.begin(), names.end(), isNumber))
-    throw Diagnostic(ExitCode::BadInput, path + ":1: expected the names of the columns, got numbers");
+  std::string_view rows = text;
+  std::vector<std::string> names = readNames(takeUpTo(rows, '\n'));
+  size_t width = names.size(), line = 2;
+  if (std::all_of(names.begin(), names.end(), isNumber)) { // no header
+    names.clear();
+    rows = text;
+    line = 1;
+  }
   auto values = std::make_shared<std::vector<double>>();
-  for (size_t line = 2; !text.empty(); ++line) {
-    std::string_view row = takeUpTo(text, '\n');
+  for (; !rows.empty(); ++line) {
+    std::string_view row = takeUpTo(rows, '\n');
     if (!trim(row).empty())
-      readLine(path + ":" + std::to_string(line), row, names.size(), *values);
+      readLine(path + ":" + std::to_string(line), row, width, *values);
   }
   TensorFile file;
   file.path = path;
-  int64_t rows = int64_t(values->size() / names.size());
-  file.tensors.push_back(asTensor(file, "table", {rows, int64_t(names.size())}, values));
-  for (const char *target : {"y", "target", "label"}) {
-    auto found = std::find(names.begin(), names.end(), target);
-    if (found != names.end()) {
-      file.metadata["target"] = std::to_string(found - names.begin());
-      break;
-    }
-  }
+  file.tensors.push_back(asTensor(file, "table", {int64_t(values->size() / width), int64_t(width)}, values));
+  std::optional<size_t> column = namedTarget(names);
+  if (!target.empty())
+    column = targetColumn(path, names, width, target, needed);
+  if (column)
+    file.metadata["target"] = std::to_string(*column);
   return file;
 }
 

@@ -1,4 +1,4 @@
-// Tables of numbers as comma-separated text: a header line, then one sample a line.
+// Tables of numbers as comma-separated text: a header line or none, then one sample a line.
 #ifndef HALFSTEP_RUNTIME_TRAINER_DATA_CSV_H
 #define HALFSTEP_RUNTIME_TRAINER_DATA_CSV_H
 
@@ -6,10 +6,11 @@
 
 namespace halfstep {
 
-/// One F64 tensor "table" of shape [samples, columns], and metadata "target": the index of the column called
-/// y, target or label (in any case), absent when there is none. Throws Diagnostic BadInput with line and
-/// column, or Io.
-TensorFile readCsv(const std::string &path);
+/// One F64 tensor "table" of shape [samples, columns]. The first line is a header unless it holds only
+/// numbers. Metadata "target" is the index of the column `target`, a name or a number counted from 1; when
+/// that is empty, of the column called y, target or label (in any case), absent when there is none. `needed`:
+/// it is an error when `target` is not there. Throws Diagnostic BadInput with line and column, or Io.
+TensorFile readCsv(const std::string &path, const std::string &target = "", bool needed = true);
 
 /// Columns of a table of readCsv as a tensor of their own, called `name`: [samples, columns], or [samples]
 /// when `flat`, which needs one column. The new bytes are added to `file.owners`.

@@ -25,7 +25,11 @@ DataKind kindByContents(const std::string &path) {
     return DataKind::Npz;
   if (text.substr(0, 9).ends_with('{'))
     return DataKind::Safetensors;
-  throw Diagnostic(ExitCode::BadInput, path + ": expected a .safetensors, .npz, .npy or .csv file");
+  // A text often has no suffix; with another one it is more likely a mistake.
+  constexpr size_t probe = 4096;
+  if (!fs::path(path).has_extension() && !text.empty() && text.substr(0, probe).find('\0') == text.npos)
+    return DataKind::Text;
+  throw Diagnostic(ExitCode::BadInput, path + ": expected " + dataForms);
 }
 
 DataKind kindOf(const std::string &path) {
@@ -38,6 +42,11 @@ DataKind kindOf(const std::string &path) {
     return DataKind::Npy;
   if (suffix == ".csv")
     return DataKind::Csv;
+  if (suffix == ".txt")
+    return DataKind::Text;
+  std::error_code error;
+  if (fs::is_directory(path, error))
+    return DataKind::Images;
   return kindByContents(path);
 }
 
@@ -69,21 +78,26 @@ DataFile readNpyFiles(const std::string &data, const std::vector<std::string> &p
 
 } // namespace
 
-DataFile readData(const std::string &data) {
+DataKind kindOfData(const std::string &data) {
   std::vector<std::string> paths = splitPaths(data);
-  if (paths.size() > 1)
-    return readNpyFiles(data, paths);
-  switch (DataKind kind = kindOf(data)) {
+  return paths.size() > 1 ? DataKind::Npy : kindOf(paths[0]);
+}
+
+DataFile readData(const std::string &data, const std::string &csvTarget, bool targetNeeded) {
+  switch (DataKind kind = kindOfData(data)) {
   case DataKind::Safetensors:
     return {kind, readSafetensors(data)};
   case DataKind::Npz:
     return {kind, readNpz(data)};
   case DataKind::Csv:
-    return {kind, readCsv(data)};
+    return {kind, readCsv(data, csvTarget, targetNeeded)};
   case DataKind::Npy:
+    return readNpyFiles(data, splitPaths(data));
+  case DataKind::Text:
+  case DataKind::Images:
     break;
   }
-  return readNpyFiles(data, paths);
+  throw Diagnostic(ExitCode::BadInput, data + ": holds no tensors");
 }
 
 } // namespace halfstep

@@ -2,7 +2,6 @@
 #include "runtime/trainer/data/FileBytes.h"
 
 #include "halfstep/diagnostic.hpp"
-#include "runtime/trainer/data/FileDescriptor.h"
 
 #include <cerrno>
 #include <cstring>
@@ -34,15 +33,22 @@ void readAll(const FileDescriptor &file, const std::string &path, std::vector<st
 
 } // namespace
 
-std::shared_ptr<const FileBytes> FileBytes::open(const std::string &path) {
+int openRegularFile(const std::string &path, size_t &size) {
   // O_NONBLOCK: a named pipe without a writer must not block before fstat refuses it.
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  FileDescriptor owner(file);
   struct stat status;
-  if (file.get() < 0 || fstat(file.get(), &status) != 0)
+  if (file < 0 || fstat(file, &status) != 0)
     fail(path, errno == ENOENT ? "no such file" : std::strerror(errno));
   if (!S_ISREG(status.st_mode))
     fail(path, S_ISDIR(status.st_mode) ? "is a folder, expected a file" : "is not a regular file");
-  size_t size = size_t(status.st_size);
+  size = size_t(status.st_size);
+  return owner.release();
+}
+
+std::shared_ptr<const FileBytes> FileBytes::open(const std::string &path) {
+  size_t size = 0;
+  FileDescriptor file(openRegularFile(path, size));
   std::shared_ptr<FileBytes> bytes(new FileBytes);
   if (size < mapFrom) {
     bytes->copy.resize(size);

@@ -2,6 +2,8 @@
 #ifndef HALFSTEP_RUNTIME_TRAINER_DATA_FILEBYTES_H
 #define HALFSTEP_RUNTIME_TRAINER_DATA_FILEBYTES_H
 
+#include "runtime/trainer/data/FileDescriptor.h"
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -9,6 +11,9 @@
 #include <vector>
 
 namespace halfstep {
+
+/// Opens a file to read, and tells its size in bytes. Throws Diagnostic Io: no such file, a folder, a device.
+int openRegularFile(const std::string &path, size_t &size);
 
 /// Small files are copied, so that nothing that happens to them later matters; big ones are mapped.
 class FileBytes {

@@ -18,6 +18,9 @@ public:
 
   int get() const { return file; }
 
+  /// Gives the descriptor up.
+  int release() { return std::exchange(file, -1); }
+
   /// What ::close returns; a second call returns 0.
   int close() {
     int old = std::exchange(file, -1);

@@ -143,7 +143,8 @@ double TensorRecord::amax() const { return std::max(std::fabs(min), std::fabs(ma
 
 Calibration calibrate(const RunOptions &options, double lossScale) {
   ObservedStep observed(options.library, options);
-  Dataset data(options.data, observed.manifest(), true);
+  Dataset data(options.data, observed.manifest(), true, requestedFormat(options));
+  const std::vector<size_t> samples = data.samples();
   restoreWeights(observed.get(), options, false);
   const size_t size = size_t(observed.manifest().batch()), batches = data.size() / size;
   if (batches == 0)
@@ -154,7 +155,7 @@ Calibration calibrate(const RunOptions &options, double lossScale) {
   Calibration calibration;
   Batch batch = data.makeBatch(int64_t(size));
   for (int64_t step = 0; step < options.steps; ++step) {
-    data.gather(consecutive(size_t(step) % batches * size, size), batch);
+    data.gather(std::span(samples).subspan(size_t(step) % batches * size, size), batch);
     calibration.skipped += observed.run(batch, int64_t(size)).skipped;
     recorder.add(calibration);
   }
