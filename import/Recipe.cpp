@@ -80,6 +80,7 @@ void readRecipe(const std::string &text, const std::string &file, Recipe &recipe
   reader.integer("accumulate", recipe.accumulate);
   reader.unsignedInteger("seed", recipe.seed);
   reader.choice("cpu_gemm", recipe.cpuGemm, gemms);
+  reader.text("cuda_arch", recipe.cudaArch);
   checkRunSettings(reader);
   if (reader.has("precision"))
     recipe.precision = resolvePrecision(reader.at("precision"), {file, "/precision"}, recipe.target);
@@ -125,6 +126,8 @@ std::string writeRecipe(const Recipe &recipe) {
                    {"optimizer", writeOptimizer(recipe.optimizer)},
                    {"schedule", writeSchedule(recipe.schedule)},
                    {"precision", precisionToJson(recipe.precision)}};
+  if (recipe.target == "cuda")
+    document["cuda_arch"] = recipe.cudaArch;
   if (!recipe.loss.kind.empty())
     document["loss"] = writeLoss(recipe.loss);
   return document.dump(2) + "\n";

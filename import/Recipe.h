@@ -66,6 +66,7 @@ struct Recipe {
   uint64_t seed = 0;
   std::string target = "cpu";
   std::string cpuGemm = "auto"; ///< auto, onednn, generated
+  std::string cudaArch; ///< sm numbers for which target cuda assembles its kernels: "80,90"; empty: PTX alone
 };
 
 /// Reads recipe JSON text over `recipe` (keys that are absent keep their value). `file` is for messages.

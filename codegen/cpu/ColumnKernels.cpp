@@ -2,9 +2,7 @@
 // statistics and parameter gradients of batch normalisation. Memory is read in its own order and the sums of
 // many columns are carried along in scratch, or, where a channel's pixels lie next to each other, in
 // registers.
-#include "codegen/cpu/SliceBuilder.h"
-
-#include "dialect/nn/NNDialect.h"
+#include "codegen/cpu/ColumnFormulas.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -96,10 +94,9 @@ private:
 // Batch normalisation
 //===----------------------------------------------------------------------===//
 
-/// [images, channels, pixels]: the shape of the input of batch normalisation.
-struct ChannelShape {
-  int64_t images, channels, pixels;
-  int64_t count() const { return images * pixels; }
+/// The shape of the input of batch normalisation, as it is cut here.
+struct ChannelShape : ChannelExtents {
+  ChannelShape(ChannelExtents extents) : ChannelExtents(extents) {}
   /// Channels with few pixels are summed together, pixel by pixel, so that the loops are long.
   bool isNarrow() const { return pixels < kLeastWidePixels; }
   /// Channels that are summed together when they are narrow.
@@ -153,19 +150,8 @@ private:
 
   Value perElement(Value sum) { return div(sum, number(static_cast<double>(shape.count()))); }
 
-  /// Stores what follows from the mean and the sum of the squared distances to it. For a channel of one
-  /// element, where the unbiased variance does not exist, it is taken to be 0.
   void finishStatistics(nn::BatchNormStatsOp op, Value channel, Value center, Value squares) {
-    double momentum = op.getMomentum().convertToDouble();
-    Value rstd = reciprocalSqrt(add(perElement(squares), number(op.getEps().convertToDouble())));
-    Value unbiased = div(squares, number(static_cast<double>(std::max<int64_t>(1, shape.count() - 1))));
-    auto blend = [&](Value running, Value batch) {
-      return add(mul(number(1 - momentum), load(running, channel)), mul(number(momentum), batch));
-    };
-    store(center, output(0), channel);
-    store(rstd, output(1), channel);
-    store(blend(input(1), center), output(2), channel);
-    store(blend(input(2), unbiased), output(3), channel);
+    storeStatistics(*this, op, shape.count(), channel, center, squares);
   }
 
   void emitWide(nn::BatchNormStatsOp op, Value channel) {
@@ -253,9 +239,24 @@ private:
 // Entry points
 //===----------------------------------------------------------------------===//
 
-static ChannelShape channelShape(Value input) {
+ChannelExtents channelExtents(Value input) {
   auto type = cast<RankedTensorType>(input.getType());
   return {type.getDimSize(0), type.getDimSize(1), ShapedType::getNumElements(type.getShape().drop_front(2))};
+}
+
+void storeStatistics(SliceBuilder &b, nn::BatchNormStatsOp op, int64_t count, Value channel, Value center,
+                     Value squares) {
+  double momentum = op.getMomentum().convertToDouble();
+  Value variance = b.div(squares, b.number(static_cast<double>(count)));
+  Value rstd = b.reciprocalSqrt(b.add(variance, b.number(op.getEps().convertToDouble())));
+  Value unbiased = b.div(squares, b.number(static_cast<double>(std::max<int64_t>(1, count - 1))));
+  auto blend = [&](Value running, Value batch) {
+    return b.add(b.mul(b.number(1 - momentum), b.load(running, channel)), b.mul(b.number(momentum), batch));
+  };
+  b.store(center, b.output(0), channel);
+  b.store(rstd, b.output(1), channel);
+  b.store(blend(b.input(1), center), b.output(2), channel);
+  b.store(blend(b.input(2), unbiased), b.output(3), channel);
 }
 
 template <typename Op>
@@ -275,7 +276,7 @@ static ContractionPlan planNorm(Op op) {
 /// `buffers`: how many buffers of sums the narrow form takes.
 static ContractionPlan planBatchNorm(Operation *op, Value input, int64_t bytesAnElement, int64_t buffers) {
   constexpr int64_t flopsAnElement = 4;
-  ChannelShape shape = channelShape(input);
+  ChannelShape shape = channelExtents(input);
   ContractionPlan plan;
   plan.items = shape.channels;
   plan.grain = grainOf(shape.count() * bytesAnElement, shape.count() * flopsAnElement);
@@ -305,7 +306,7 @@ LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call) {
         return success();
       })
       .Case<nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>([&](auto op) {
-        BatchNormColumns(b, call, channelShape(op.getInput())).emit(op);
+        BatchNormColumns(b, call, channelExtents(op.getInput())).emit(op);
         return success();
       })
       .Default([](Operation *op) { return op->emitOpError("has no column kernel"); });

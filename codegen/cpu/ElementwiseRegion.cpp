@@ -150,32 +150,39 @@ FailureOr<Value> constantBuffer(KernelBuilder &b, Value value) {
   if (!elements)
     return value.getDefiningOp()->emitOpError()
            << "has elements of a form that no kernel reads, expected dense ones";
-  auto function = b.getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>();
-  if (auto parent = dyn_cast<func::FuncOp>(b.getInsertionBlock()->getParentOp()))
-    function = parent;
-  auto module = function->getParentOfType<ModuleOp>();
+  FunctionOpInterface function = b.function();
+  Operation *symbols = SymbolTable::getNearestSymbolTable(function->getParentOp());
   std::string name;
-  for (int64_t i = 0; name.empty() || module.lookupSymbol(name); ++i)
-    name = function.getSymName().str() + "_constant" + std::to_string(i);
+  for (int64_t i = 0; name.empty() || SymbolTable::lookupSymbolIn(symbols, name); ++i)
+    name = function.getName().str() + "_constant" + std::to_string(i);
   RankedTensorType tensor = tensorOf(value);
   auto type = MemRefType::get(tensor.getShape(), tensor.getElementType());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(function);
   memref::GlobalOp::create(b, name, b.getStringAttr("private"), type, elements, /*constant=*/true,
                            /*alignment=*/b.getI64IntegerAttr(64));
-  b.setInsertionPointToStart(&function.front());
+  b.setInsertionPointToStart(&function.getFunctionBody().front());
   return memref::GetGlobalOp::create(b, type, name).getResult();
 }
 
-FailureOr<SmallVector<Value>> ElementwiseRegion::views(KernelBuilder &b, const KernelCall &call) const {
+FailureOr<SmallVector<Value>> ElementwiseRegion::buffers(KernelBuilder &b, const KernelCall &call) const {
   SmallVector<Value> result;
   for (const ElementAccess &read : reads) {
     FailureOr<Value> buffer = isa<BlockArgument>(read.value) ? FailureOr<Value>(call.input(read.value))
                                                              : constantBuffer(b, read.value);
     if (failed(buffer))
       return failure();
-    result.push_back(view(b, *buffer, read));
+    result.push_back(*buffer);
   }
+  return result;
+}
+
+FailureOr<SmallVector<Value>> ElementwiseRegion::views(KernelBuilder &b, const KernelCall &call) const {
+  FailureOr<SmallVector<Value>> result = buffers(b, call);
+  if (failed(result))
+    return failure();
+  for (auto [buffer, read] : llvm::zip_equal(*result, reads))
+    buffer = view(b, buffer, read);
   return result;
 }
 

@@ -41,8 +41,9 @@ public:
   int64_t bytesPerIndex(size_t dim) const;
   int64_t flopsPerIndex(size_t dim) const;
 
-  /// The memrefs of inputs() as strided views over those merged dimensions that move them. Fails, with an
-  /// error at the op, on a constant whose elements cannot be read.
+  /// The memrefs of inputs(). Fails, with an error at the op, on a constant whose elements cannot be read.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buffers(KernelBuilder &b, const KernelCall &call) const;
+  /// The same as strided views over those merged dimensions that move them.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> views(KernelBuilder &b, const KernelCall &call) const;
   /// The same view of the memref of an output.
   mlir::Value view(KernelBuilder &b, mlir::Value buffer, const ElementAccess &access) const;
@@ -71,6 +72,9 @@ private:
   void merge();
   int64_t elementsPerIndex(size_t dim) const;
 };
+
+/// The region of a "map" kernel, whose results have the domain's shape.
+ElementwiseRegion mapRegion(train::KernelOp kernel);
 
 } // namespace halfstep
 

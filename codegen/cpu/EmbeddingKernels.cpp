@@ -42,8 +42,7 @@ struct RowSums {
 
 } // namespace
 
-/// Ids that the step reads, or that the model fixes.
-static FailureOr<Value> idsOf(KernelBuilder &b, const KernelCall &call, Value ids) {
+FailureOr<Value> idsOf(KernelBuilder &b, const KernelCall &call, Value ids) {
   FailureOr<Value> buffer = ids.getDefiningOp<nn::ConstantOp>() ? constantBuffer(b, ids) : call.input(ids);
   return failed(buffer) ? buffer : b.flat(*buffer);
 }

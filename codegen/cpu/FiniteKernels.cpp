@@ -1,4 +1,5 @@
 // amp.finite_partials and amp.finite_combine: pass 1 over the gradients, before any update.
+#include "codegen/cpu/FiniteFormulas.h"
 #include "codegen/cpu/KernelEmitters.h"
 
 #include "dialect/amp/AmpDialect.h"
@@ -19,18 +20,14 @@ ContractionPlan planFinite(train::KernelOp kernel, const CpuLevel &) {
   return plan;
 }
 
-/// The bits of an element without its sign, as an integer of its width: ordered as the magnitude, with
-/// infinity and then all NaN above every number. Floating-point comparisons would do less: optimisers may
-/// assume that there are no infinities.
-static Value magnitudeBits(KernelBuilder &b, Value element) {
+Value magnitudeBits(KernelBuilder &b, Value element) {
   unsigned width = element.getType().getIntOrFloatBitWidth();
   Type type = b.getIntegerType(width);
   Value bits = arith::BitcastOp::create(b, type, element);
   return arith::AndIOp::create(b, bits, b.integer(width == 64 ? INT64_MAX : INT32_MAX, type));
 }
 
-/// The bits of infinity.
-static Value infinityBits(KernelBuilder &b, Type compute) {
+Value infinityBits(KernelBuilder &b, Type compute) {
   auto type = cast<FloatType>(compute);
   llvm::APInt bits = llvm::APFloat::getInf(type.getFloatSemantics()).bitcastToAPInt();
   return b.integer(bits.getSExtValue(), b.getIntegerType(type.getWidth()));

@@ -9,7 +9,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 
@@ -151,14 +150,16 @@ Value KernelBuilder::slice(Value buffer, int64_t dim, Value lo, Value hi, int64_
   return subview(*this, buffer, dim, getAsOpFoldResult(lo), size, /*drop=*/false);
 }
 
+FunctionOpInterface KernelBuilder::function() {
+  Operation *owner = getInsertionBlock()->getParentOp();
+  auto function = dyn_cast<FunctionOpInterface>(owner);
+  return function ? function : owner->getParentOfType<FunctionOpInterface>();
+}
+
 Value KernelBuilder::stackBuffer(ArrayRef<int64_t> shape, Type type) {
   InsertionGuard guard(*this);
   // In a loop the stack would grow with every turn.
-  Operation *owner = getInsertionBlock()->getParentOp();
-  auto function = dyn_cast<FunctionOpInterface>(owner);
-  if (!function)
-    function = owner->getParentOfType<FunctionOpInterface>();
-  setInsertionPointToStart(&function.getFunctionBody().front());
+  setInsertionPointToStart(&function().getFunctionBody().front());
   IntegerAttr alignment = shape.empty() ? IntegerAttr() : getI64IntegerAttr(64);
   return memref::AllocaOp::create(*this, MemRefType::get(shape, type), alignment);
 }

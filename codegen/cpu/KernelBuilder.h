@@ -8,6 +8,7 @@
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace halfstep {
 
@@ -89,6 +90,8 @@ public:
   Value row(Value matrix, Value at) { return slice(matrix, 0, at); }
   Value rows(Value buffer, Value lo, Value hi) { return slice(buffer, 0, lo, hi); }
 
+  /// The function that code is being added to.
+  mlir::FunctionOpInterface function();
   /// A memref on the stack of the function; few elements, contents undefined.
   Value stackBuffer(llvm::ArrayRef<int64_t> shape, mlir::Type type);
   /// One of a single element, without dimensions.

@@ -14,6 +14,10 @@ struct KernelCall {
   mlir::ValueRange operands;      ///< as kernelOperands says
   mlir::Value lo, hi;
   mlir::Value scratch; ///< null when the plan has none
+  /// Calls its argument with pieces of a sweep over `lo`..`hi`: where each begins and ends, and its static
+  /// length or kDynamic. Null: the whole at once. What the sweep needs only once is then emitted before.
+  using Piece = llvm::function_ref<void(mlir::Value begin, mlir::Value end, int64_t length)>;
+  llvm::function_ref<void(Piece)> pieces = nullptr;
 
   /// The op in the region that is not element-wise.
   mlir::Operation *op() const { return coreOf(kernel); }
@@ -33,6 +37,9 @@ bool isStoredAs(mlir::Value value, mlir::Value yielded);
 
 /// The elements of an nn.constant in the region as read-only data of the module.
 mlir::FailureOr<mlir::Value> constantBuffer(KernelBuilder &b, mlir::Value value);
+
+/// The ids of an embedding, flat: those that the step reads, or that the model fixes.
+mlir::FailureOr<mlir::Value> idsOf(KernelBuilder &b, const KernelCall &call, mlir::Value ids);
 
 /// Least number of items that are worth a thread when each moves `bytes` and computes `flops`.
 int64_t grainOf(int64_t bytes, int64_t flops);

@@ -7,7 +7,7 @@ using namespace mlir;
 
 namespace halfstep {
 
-static ElementwiseRegion mapRegion(train::KernelOp kernel) {
+ElementwiseRegion mapRegion(train::KernelOp kernel) {
   ArrayRef<int64_t> domain = cast<RankedTensorType>(kernel.getResult(0).getType()).getShape();
   SmallVector<ElementAccess> outputs;
   for (Value yielded : kernel.getYield()->getOperands())

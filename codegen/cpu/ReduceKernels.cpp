@@ -55,18 +55,6 @@ static ArrayRef<int64_t> axesOf(Operation *op) {
   return op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
 }
 
-/// The result's strides over the operand's dimensions: 0 where they are summed.
-static Strides keptStrides(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
-  Strides strides(shape.size(), 0);
-  int64_t stride = 1;
-  for (size_t dim = shape.size(); dim-- > 0;)
-    if (!llvm::is_contained(axes, int64_t(dim))) {
-      strides[dim] = stride;
-      stride *= shape[dim];
-    }
-  return strides;
-}
-
 Reduction::Reduction(train::KernelOp kernel)
     : op(coreOf(kernel)), source(cast<RankedTensorType>(op->getOperand(0).getType())),
       region(kernel, source.getShape(),

@@ -8,6 +8,12 @@
 
 namespace halfstep {
 
+/// The matrix of a row op: rows x length elements.
+struct RowShape {
+  int64_t rows, length;
+};
+RowShape rowShape(mlir::Operation *op);
+
 /// Which values of a row kernel's region are held for a row, and when each of its results is stored.
 class RowFusion {
 public:

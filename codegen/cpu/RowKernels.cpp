@@ -20,11 +20,6 @@ using Values = KernelBuilder::Values;
 
 namespace {
 
-/// The op's matrix: rows x length elements.
-struct RowShape {
-  int64_t rows, length;
-};
-
 /// Builds the body of one kernel. All operands are matrices of the shape, vectors of its length (shared by
 /// all rows) or vectors with one element a row.
 class RowBuilder : public SliceBuilder {
@@ -382,7 +377,7 @@ void RowBuilder::emit(nn::NllBackwardOp op) {
 // Entry points
 //===----------------------------------------------------------------------===//
 
-static RowShape rowShape(Operation *op) {
+RowShape rowShape(Operation *op) {
   auto split = [](Value tensor, int64_t axis) {
     auto type = cast<RankedTensorType>(tensor.getType());
     int64_t length = ShapedType::getNumElements(type.getShape().drop_front(axis));

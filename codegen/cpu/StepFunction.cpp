@@ -6,6 +6,7 @@
 #include "codegen/cpu/StepFunction.h"
 
 #include "codegen/cpu/Kernel.h"
+#include "codegen/cpu/KernelNames.h"
 #include "codegen/cpu/Primitives.h"
 #include "passes/ArenaOffsets.h"
 
@@ -25,7 +26,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 
@@ -42,34 +42,6 @@ int64_t scratchBytesOf(ModuleOp planned, const CpuLevel &level) {
 }
 
 namespace {
-
-/// Gives kernels that compute the same the same name.
-class KernelNames {
-public:
-  explicit KernelNames(std::string prefix) : prefix(std::move(prefix)) {}
-
-  /// The symbol of the kernel, and whether this is its first use.
-  std::pair<std::string, bool> nameOf(train::KernelOp kernel) {
-    auto [found, isNew] = names.try_emplace(textOf(kernel), "");
-    if (isNew)
-      found->second = prefix + "_" + kernel.getKind().str() + std::to_string(names.size() - 1);
-    return {found->second, isNew};
-  }
-
-private:
-  std::string prefix;
-  llvm::StringMap<std::string> names;
-
-  static std::string textOf(train::KernelOp kernel) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    stream << kernel.getInputs().getTypes() << kernel.getResultTypes();
-    // Printed in their own scope, values have numbers that do not depend on where the kernel stands.
-    for (Operation &op : kernel.getBlock())
-      op.print(stream, OpPrintingFlags().printGenericOpForm().useLocalScope());
-    return text;
-  }
-};
 
 class StepEmitter {
 public:

@@ -14,6 +14,17 @@ Strides rowMajorStrides(ArrayRef<int64_t> shape) {
   return strides;
 }
 
+Strides keptStrides(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  Strides strides(shape.size(), 0);
+  int64_t stride = 1;
+  for (size_t dim = shape.size(); dim-- > 0;)
+    if (!is_contained(axes, int64_t(dim))) {
+      strides[dim] = stride;
+      stride *= shape[dim];
+    }
+  return strides;
+}
+
 SmallVector<int64_t> mergeDimensions(ArrayRef<int64_t> extents, ArrayRef<Strides *> accesses) {
   SmallVector<int64_t> merged;
   SmallVector<Strides> walked(accesses.size());

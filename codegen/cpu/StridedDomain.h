@@ -15,6 +15,9 @@ using Strides = llvm::SmallVector<int64_t>;
 /// Strides of a tensor that holds the elements of `shape` in row-major order.
 Strides rowMajorStrides(llvm::ArrayRef<int64_t> shape);
 
+/// Strides of a reduction's result over the dimensions of its operand: 0 along `axes`.
+Strides keptStrides(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> axes);
+
 /// Drops dimensions of one element from a domain and the strides of its accesses, and joins neighbours that
 /// every access walks as one, so that loops are as long as they can be. Returns the extents that are left:
 /// none for a domain of one element.

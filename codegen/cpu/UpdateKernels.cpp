@@ -127,27 +127,31 @@ static std::unique_ptr<UpdateRule> ruleOf(KernelBuilder &b, train::OptimizerAttr
 static void emitSweep(KernelBuilder &b, const KernelCall &call, train::UpdateOp op,
                       const UpdateOperands &operands, Type compute) {
   train::OptimizerAttr optimizer = op.getOptimizer();
-  Value begin = b.times(call.lo, amp::kGroupPadding), end = b.times(call.hi, amp::kGroupPadding);
-  auto slice = [&](Value buffer) { return b.slice(buffer, 0, begin, end); };
   size_t parts = operands.valueParts(optimizer.slots().size());
   Formula f(b, compute);
   Value factor = b.convert(gradientFactor(b, operands), compute);
   std::unique_ptr<UpdateRule> rule = ruleOf(b, optimizer, operands, compute);
-  std::unique_ptr<StoredValues> values = storedValues(b, op, operands, parts, begin, compute);
   double bound = optimizer.constant("clip_value");
-  SmallVector<Value> state = llvm::map_to_vector(operands.state, slice);
-  b.update({slice(operands.gradients)}, state, [&](ValueRange v) {
-    Value gradient = f.mul(v[0], factor);
-    if (bound != 0)
-      gradient = f.larger(f.smaller(gradient, f.number(bound)), f.number(-bound));
-    ValueRange elements = v.drop_front();
-    Elements old{values->read(elements.take_front(parts))};
-    llvm::append_range(old, elements.drop_front(parts));
-    Elements updated = (*rule)(gradient, old);
-    KernelBuilder::Values result = values->write(updated[0]);
-    result.append(updated.begin() + 1, updated.end());
-    return result;
-  });
+  auto sweep = [&](Value begin, Value end, int64_t length) {
+    auto slice = [&](Value buffer) { return b.slice(buffer, 0, begin, end, length); };
+    std::unique_ptr<StoredValues> values = storedValues(b, op, operands, parts, begin, compute);
+    SmallVector<Value> state = llvm::map_to_vector(operands.state, slice);
+    b.update({slice(operands.gradients)}, state, [&](ValueRange v) {
+      Value gradient = f.mul(v[0], factor);
+      if (bound != 0)
+        gradient = f.larger(f.smaller(gradient, f.number(bound)), f.number(-bound));
+      ValueRange elements = v.drop_front();
+      Elements old{values->read(elements.take_front(parts))};
+      llvm::append_range(old, elements.drop_front(parts));
+      Elements updated = (*rule)(gradient, old);
+      KernelBuilder::Values result = values->write(updated[0]);
+      result.append(updated.begin() + 1, updated.end());
+      return result;
+    });
+  };
+  if (call.pieces)
+    return call.pieces(sweep);
+  sweep(b.times(call.lo, amp::kGroupPadding), b.times(call.hi, amp::kGroupPadding), ShapedType::kDynamic);
 }
 
 LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call) {

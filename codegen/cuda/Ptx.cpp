@@ -1,9 +1,6 @@
-// train.kernel -> gpu.func -> NVVM -> PTX, all in process: no CUDA toolkit is needed.
+// gpu.func -> NVVM -> PTX, all in process: no CUDA toolkit is needed.
 #include "codegen/cuda/Ptx.h"
-
-#include "codegen/cpu/Kernel.h"
-
-#include "dialect/train/TrainDialect.h"
+#include "codegen/cuda/ExpandMath.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -50,85 +47,13 @@ namespace halfstep {
 /// The lowest architecture with bf16 arithmetic, and the PTX version that has all we use of it.
 static constexpr llvm::StringLiteral kChip = "sm_80", kFeatures = "+ptx70";
 
-static bool hasCudaForm(train::KernelOp kernel) {
-  return kernel.getKind() == "map" || kernel.getKind() == "update";
-}
-
-/// Emitters read a level for vector widths, which loops over one item do not have.
-static const CpuLevel &scalarLevel() { return cpuLevels().back(); }
-
-/// for (i = global thread; i < items; i += threads) kernel(i, i + 1)
-static LogicalResult emitThreadLoop(ImplicitLocOpBuilder &b, train::KernelOp kernel, ValueRange operands) {
-  auto times = [&](Value lhs, Value rhs) -> Value { return arith::MulIOp::create(b, lhs, rhs); };
-  Value block = gpu::BlockDimOp::create(b, gpu::Dimension::x);
-  Value first = arith::AddIOp::create(b, times(gpu::BlockIdOp::create(b, gpu::Dimension::x), block),
-                                      gpu::ThreadIdOp::create(b, gpu::Dimension::x));
-  Value threads = times(gpu::GridDimOp::create(b, gpu::Dimension::x), block);
-  Value items = arith::ConstantIndexOp::create(b, planKernel(kernel, scalarLevel()).items);
-  auto loop = scf::ForOp::create(b, first, items, threads);
-  ImplicitLocOpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(loop.getBody()->getTerminator());
-  Value item = loop.getInductionVar();
-  Value next = arith::AddIOp::create(b, item, arith::ConstantIndexOp::create(b, 1));
-  return emitKernel(b, kernel, scalarLevel(), operands, item, next, /*scratch=*/Value());
-}
-
-static LogicalResult emitGpuFunction(ImplicitLocOpBuilder &b, train::KernelOp kernel,
-                                     const std::string &name) {
-  SmallVector<Type> types;
-  for (const KernelOperand &operand : kernelOperands(kernel))
-    types.push_back(operand.type);
-  auto function = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
-  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
-  ImplicitLocOpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(&function.getBody().front());
-  if (failed(emitThreadLoop(b, kernel, function.getBody().front().getArguments())))
-    return failure();
-  gpu::ReturnOp::create(b);
-  return success();
-}
-
-namespace {
-
-/// A function that libdevice would give becomes the correctly rounded instruction, so that no library is
-/// linked.
-template <typename MathOp>
-struct ToIntrinsic : OpRewritePattern<MathOp> {
-  ToIntrinsic(MLIRContext *context, StringRef name) : OpRewritePattern<MathOp>(context), name(name) {}
-
-  LogicalResult matchAndRewrite(MathOp op, PatternRewriter &rewriter) const override {
-    std::string full = ("llvm.nvvm." + name + (op.getType().isF64() ? ".rn.d" : ".rn.f")).str();
-    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(op, op.getType(), rewriter.getStringAttr(full),
-                                                       op->getOperands());
-    return success();
-  }
-
-  StringRef name;
-};
-
-/// The functions that libdevice would give only approximately become polynomials, as on the CPU.
-struct ExpandMath : PassWrapper<ExpandMath, OperationPass<gpu::GPUModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMath)
-
-  void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    populateMathPolynomialApproximationPatterns(patterns);
-    patterns.add<ToIntrinsic<math::SqrtOp>>(&getContext(), "sqrt");
-    patterns.add<ToIntrinsic<math::FmaOp>>(&getContext(), "fma");
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
-  }
-};
-
-} // namespace
-
-static LogicalResult lowerToNvvm(ModuleOp module) {
+static LogicalResult runLowering(ModuleOp module) {
   PassManager manager(module.getContext());
   OpPassManager &gpu = manager.nest<gpu::GPUModuleOp>();
   gpu.addPass(createConvertLinalgToLoopsPass());
   gpu.addPass(createCanonicalizerPass());
   gpu.addPass(createCSEPass());
-  gpu.addPass(std::make_unique<ExpandMath>());
+  gpu.addPass(createExpandMathPass());
   gpu.addPass(memref::createExpandStridedMetadataPass());
   gpu.addPass(createLowerAffinePass());
   gpu.addPass(createSCFToControlFlowPass());
@@ -194,40 +119,29 @@ static FailureOr<std::string> translateToPtx(gpu::GPUModuleOp gpuModule) {
   return std::string(text.str());
 }
 
-FailureOr<std::string> emitPtx(ModuleOp planned) {
-  MLIRContext *context = planned.getContext();
-  // convert-gpu-to-nvvm asks the dialects for their conversions.
+/// convert-gpu-to-nvvm asks the dialects for their conversions.
+static void registerConversions(MLIRContext *context) {
   DialectRegistry conversions;
   arith::registerConvertArithToLLVMInterface(conversions);
   cf::registerConvertControlFlowToLLVMInterface(conversions);
   registerConvertMemRefToLLVMInterface(conversions);
   context->appendDialectRegistry(conversions);
-  context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect,
-                       linalg::LinalgDialect, LLVM::LLVMDialect, NVVM::NVVMDialect, math::MathDialect,
-                       memref::MemRefDialect, scf::SCFDialect>();
-  OwningOpRef<ModuleOp> module = ModuleOp::create(planned.getLoc());
-  (*module)->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), UnitAttr::get(context));
-  ImplicitLocOpBuilder b(planned.getLoc(), context);
-  b.setInsertionPointToEnd(module->getBody());
-  auto gpuModule = gpu::GPUModuleOp::create(b, "kernels");
-  b.setInsertionPointToEnd(&gpuModule.getBodyRegion().front());
+}
 
-  std::string head;
-  int64_t number = 0;
-  auto step = planned.lookupSymbol<func::FuncOp>(train::kTrainStep);
-  for (auto kernel : step.getOps<train::KernelOp>()) {
-    std::string name = kernel.getKind().str() + std::to_string(number++);
-    head += "// " + name + (hasCudaForm(kernel) ? "\n" : ": has no CUDA form\n");
-    b.setLoc(kernel.getLoc());
-    if (hasCudaForm(kernel) && failed(emitGpuFunction(b, kernel, name)))
-      return failure();
-  }
-  if (failed(lowerToNvvm(*module)))
+LogicalResult lowerToNvvm(CudaProgram &program) {
+  registerConversions(program.module->getContext());
+  if (failed(runLowering(*program.module)))
     return failure();
-  FailureOr<std::string> ptx = translateToPtx(gpuModule);
-  if (failed(ptx))
-    return failure();
-  return head + *ptx;
+  // A function that is left would be one of libdevice's.
+  WalkResult calls = program.module->walk([](LLVM::CallOp call) {
+    call.emitError() << "needs '" << call.getCallee().value_or("a function") << "', which has no CUDA form";
+    return WalkResult::interrupt();
+  });
+  return failure(calls.wasInterrupted());
+}
+
+FailureOr<std::string> emitPtx(const CudaProgram &program) {
+  return translateToPtx(cast<gpu::GPUModuleOp>(program.gpuModule()));
 }
 
 } // namespace halfstep

@@ -1,19 +1,22 @@
-// Kernels for NVIDIA GPUs, from the same train.kernel form and the same emitters as the CPU's: what differs
-// is that threads take the items that loops take there.
+// From the kernels of a program to PTX.
 #ifndef HALFSTEP_CODEGEN_CUDA_PTX_H
 #define HALFSTEP_CODEGEN_CUDA_PTX_H
 
-#include "mlir/IR/BuiltinOps.h"
+#include "codegen/cuda/Program.h"
 
 #include <string>
 
 namespace halfstep {
 
-/// PTX for sm_80 of the kernels of @train_step that have a CUDA form: the kinds `map` and `update`. A kernel
-/// takes one pointer an operand (kernelOperands), at least as aligned as its elements, and runs with any
-/// launch shape. Comments at the head list the kernels and those of other kinds that were left out. Fails,
-/// with an error, on invalid IR.
-mlir::FailureOr<std::string> emitPtx(mlir::ModuleOp planned);
+/// The architecture that PTX is made for: the lowest with arithmetic on bf16.
+inline constexpr int kPtxArchitecture = 80;
+
+/// Lowers the program's kernels to the NVVM dialect, in place.
+mlir::LogicalResult lowerToNvvm(CudaProgram &program);
+
+/// PTX of a lowered program. Each kernel takes one pointer an argument and runs with the launch's block
+/// shape. No CUDA toolkit is needed, and none of NVIDIA's libraries is linked.
+mlir::FailureOr<std::string> emitPtx(const CudaProgram &program);
 
 } // namespace halfstep
 

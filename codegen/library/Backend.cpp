@@ -101,10 +101,12 @@ static StringRef asText(const unsigned char *data, size_t size) {
   return StringRef(reinterpret_cast<const char *>(data), size);
 }
 
-void Backend::addRuntime(bool primitives) {
+void Backend::addRuntime(bool primitives, bool cuda) {
   add(asText(halfstep_embedded_bc, halfstep_embedded_bc_size));
   if (primitives)
     add(asText(halfstep_embedded_onednn_bc, halfstep_embedded_onednn_bc_size));
+  if (cuda)
+    add(asText(halfstep_embedded_cuda_bc, halfstep_embedded_cuda_bc_size));
   // The compiler that made the bitcode is no part of the library.
   if (NamedMDNode *ident = linked->getNamedMetadata("llvm.ident"))
     ident->eraseFromParent();

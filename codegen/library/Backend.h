@@ -30,8 +30,8 @@ public:
   void add(llvm::StringRef bitcode);
   /// Adds the functions of a module in the LLVM dialect. Throws Internal when it cannot be translated.
   void add(mlir::ModuleOp lowered);
-  /// Adds the runtime that every library embeds, and the part that runs primitives if asked for.
-  void addRuntime(bool primitives);
+  /// Adds the runtime that every library embeds, and the parts that run primitives or a GPU if asked for.
+  void addRuntime(bool primitives, bool cuda);
 
   /// Makes everything but `kept` local and optimises all that was added so far. The runtime comes optimised,
   /// so it is added later.

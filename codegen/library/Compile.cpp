@@ -31,6 +31,11 @@ public:
 
   void build() {
     OutputFolder::requireUsable(request.outputDir);
+    if (isCuda() && request.profile)
+      throw Diagnostic(ExitCode::Unsupported,
+                       "the kernels of target 'cuda' cannot be timed one by one: use NVIDIA's profilers");
+    if (isCuda())
+      (void)cudaArchitectures(request.recipe); // what the user has to change, before the work
     request.progress("planning the step");
     describeLibrary();
     request.progress("generating code");
@@ -49,6 +54,8 @@ private:
   /// With separateOps: where each variant's values lie.
   nlohmann::ordered_json values = nlohmann::ordered_json::array();
 
+  bool isCuda() const { return request.recipe.target == "cuda"; }
+
   std::vector<int64_t> batches() const {
     std::vector<int64_t> sizes = {request.recipe.batch};
     if (request.recipe.tailBatch > 0 && request.recipe.tailBatch != request.recipe.batch)
@@ -58,7 +65,9 @@ private:
 
   /// Which of cpuLevels() to compile: all, or the best that this CPU has.
   std::vector<bool> chooseLevels() const {
-    std::vector<bool> levels(cpuLevels().size(), true);
+    std::vector<bool> levels(cpuLevels().size(), !isCuda());
+    if (isCuda())
+      return levels;
     int32_t best = hs_isa_of_this_cpu();
     if (request.hostOnly && best > 0) {
       levels.assign(levels.size(), false);
@@ -123,7 +132,23 @@ private:
     part.bitcode = backend.bitcode();
   }
 
+  /// Describes the GPU's part of the library, for all batch sizes at once: they share kernels.
+  void addCuda() {
+    const CompileRequest silent = request.silent();
+    Frontend frontend(silent);
+    std::vector<OwningOpRef<ModuleOp>> modules;
+    std::vector<ModuleOp> planned;
+    for (const std::string &plan : plans) {
+      modules.push_back(frontend.load(plan));
+      planned.push_back(*modules.back());
+    }
+    CudaProgram program = frontend.emitCuda(planned, library.arenaBytes, /*lower=*/true);
+    library.cuda = describeCuda(program, frontend.ptxOf(program), request.recipe, request.note);
+  }
+
   std::string makeObject() {
+    if (isCuda())
+      addCuda();
     std::vector<Part> parts;
     for (auto [level, compiled] : llvm::zip(cpuLevels(), library.levels))
       for (size_t variant = 0; compiled && variant < plans.size(); ++variant)
@@ -132,7 +157,7 @@ private:
     Backend backend(library.name);
     for (const Part &part : parts)
       backend.add(llvm::StringRef(part.bitcode));
-    backend.addRuntime(library.hasPrimitives());
+    backend.addRuntime(library.hasPrimitives(), isCuda());
     llvm::Constant *model = addModelTable(backend.module(), library);
     llvm::StringSet<> exported = addInterface(backend.module(), library.name, model);
     if (request.profile)

@@ -31,7 +31,8 @@ static_assert(offsetof(hs_step_args, parallel_user) == 32 && offsetof(hs_step_ar
 
 static_assert(sizeof(hs_tensor_desc) == 48 && sizeof(hs_param_info) == 48);
 static_assert(sizeof(hs_param_desc) == 136 && sizeof(hs_variant_desc) == 88);
-static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 256);
+static_assert(sizeof(hs_primitive_desc) == 160 && sizeof(hs_model) == 272);
+static_assert(sizeof(hs_cuda_launch) == 48 && sizeof(hs_cuda_variant) == 88);
 static_assert(std::is_standard_layout_v<hs_model> && std::is_trivially_copyable_v<hs_model>);
 
 } // namespace halfstep

@@ -4,6 +4,7 @@
 #define HALFSTEP_CODEGEN_LIBRARY_DESCRIPTION_H
 
 #include "codegen/library/Contract.h"
+#include "codegen/library/CudaLibrary.h"
 #include "dialect/train/OptimizerTable.h"
 #include "import/Recipe.h"
 
@@ -63,6 +64,7 @@ struct LibraryDescription {
   std::vector<TensorDescription> inputs, targets, outputs;
   std::vector<VariantDescription> variants; ///< the first is the default batch
   std::vector<bool> levels;                 ///< which of cpuLevels() are compiled in
+  std::optional<CudaDescription> cuda;      ///< of target cuda, which has no levels
 
   bool hasPrimitives() const;
 };

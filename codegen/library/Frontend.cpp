@@ -122,6 +122,8 @@ OwningOpRef<ModuleOp> Frontend::load(const std::string &bytecode) {
 
 std::vector<hs_primitive_desc> Frontend::choosePrimitivesOf(ModuleOp planned) {
   std::vector<hs_primitive_desc> all;
+  if (request.recipe.target != "cpu")
+    return all;
   for (auto function : planned.getOps<func::FuncOp>())
     for (const hs_primitive_desc &primitive :
          choosePrimitives(function, request.recipe.cpuGemm, int32_t(all.size())))
@@ -140,9 +142,19 @@ OwningOpRef<ModuleOp> Frontend::emit(ModuleOp planned, const CpuLevel &level, co
   return module;
 }
 
-std::string Frontend::emitPtxOf(ModuleOp planned) {
+CudaProgram Frontend::emitCuda(ArrayRef<ModuleOp> planned, int64_t arenaBytes, bool lower) {
   ErrorCollector errors(mlirContext, request.note);
-  FailureOr<std::string> text = emitPtx(planned);
+  FailureOr<CudaProgram> program = emitCudaProgram(planned, arenaBytes);
+  if (failed(program))
+    errors.raise("no CUDA kernels can be made");
+  if (lower && failed(lowerToNvvm(*program)))
+    errors.raise("the CUDA kernels cannot be lowered", ExitCode::Internal);
+  return std::move(*program);
+}
+
+std::string Frontend::ptxOf(const CudaProgram &program) {
+  ErrorCollector errors(mlirContext, request.note);
+  FailureOr<std::string> text = emitPtx(program);
   if (failed(text))
     errors.raise("no PTX can be made of the kernels", ExitCode::Internal);
   return *text;

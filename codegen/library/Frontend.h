@@ -3,6 +3,7 @@
 #define HALFSTEP_CODEGEN_LIBRARY_FRONTEND_H
 
 #include "codegen/cpu/StepFunction.h"
+#include "codegen/cuda/Program.h"
 #include "codegen/library/Compile.h"
 #include "codegen/library/Contract.h"
 
@@ -52,7 +53,7 @@ public:
   static std::string save(mlir::ModuleOp planned);
   mlir::OwningOpRef<mlir::ModuleOp> load(const std::string &bytecode);
 
-  /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these.
+  /// Marks the kernels that primitives run, as the recipe's cpu_gemm says, and lists these: none on a GPU.
   std::vector<hs_primitive_desc> choosePrimitivesOf(mlir::ModuleOp planned);
 
   /// Kernels and step functions of a planned module for a level; `lower`: in the LLVM dialect; `stamps` as
@@ -61,8 +62,11 @@ public:
                                          const std::string &prefix, const ArenaPlan &arena, bool lower,
                                          const std::string &stamps = "");
 
-  /// PTX of the kernels that have a CUDA form.
-  std::string emitPtxOf(mlir::ModuleOp planned);
+  /// The CUDA kernels of planned modules, one a batch size, whose arenas are at most `arenaBytes` long;
+  /// `lower`: in the NVVM dialect. Unsupported, naming the op, when one has no CUDA form.
+  CudaProgram emitCuda(llvm::ArrayRef<mlir::ModuleOp> planned, int64_t arenaBytes, bool lower);
+  /// PTX of a lowered program.
+  std::string ptxOf(const CudaProgram &program);
 
 private:
   const CompileRequest &request;

@@ -35,6 +35,10 @@ public:
     table.point(model.variants, variants());
     if (library.hasPrimitives())
       table.point(model.primitive_ops, named("hs_onednn_primitive_ops"));
+    if (library.cuda) {
+      table.point(model.cuda, cuda());
+      table.point(model.device_ops, named("hs_cuda_device_ops"));
+    }
     return table.write(module, "hs_model");
   }
 
@@ -121,6 +125,13 @@ private:
       table.point(item.shape, addValues(module, "shape", tensor.shape));
     }
     return table.write(module, name);
+  }
+
+  Constant *cuda() {
+    std::vector<CudaOutputs> outputs;
+    for (const VariantDescription &variant : library.variants)
+      outputs.push_back({variant.batch, &variant.evalOutputs, &variant.forwardOutputs});
+    return addCudaTable(module, *library.cuda, outputs);
   }
 
   Constant *variants() {

@@ -2,6 +2,7 @@
 #include "codegen/library/Texts.h"
 
 #include "codegen/cpu/CpuLevel.h"
+#include "codegen/cuda/Ptx.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -61,6 +62,8 @@ std::string manifestText(const LibraryDescription &library) {
   ordered_json depends = {"libc.so.6", "libm.so.6"};
   if (library.hasPrimitives())
     depends.push_back("libdnnl.so.3");
+  if (library.cuda)
+    depends.push_back("libcuda.so.1");
   ordered_json manifest = {{"abi", HS_ABI},
                            {"name", library.name},
                            {"precision", library.recipe.precision.name},
@@ -77,6 +80,16 @@ std::string manifestText(const LibraryDescription &library) {
                            {"isas", isas},
                            {"depends", depends},
                            {"loss", lossOf(library)}};
+  if (library.cuda) {
+    ordered_json architectures = ordered_json::array();
+    for (const CudaImage &image : library.cuda->images)
+      architectures.push_back((image.architecture ? "sm_" : "compute_") +
+                              std::to_string(image.architecture ? image.architecture : kPtxArchitecture));
+    manifest["cuda"] = {{"arena_bytes", library.cuda->arenaBytes},
+                        {"architectures", architectures},
+                        {"kernels", library.cuda->kernels.size()},
+                        {"launches", library.cuda->variants[0].train.size()}};
+  }
   return manifest.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -1,6 +1,8 @@
 // What `inspect` and `--emit` print: the module after a stage, and the forms that its kernels go through; and
 // what `check` finds.
 #include "codegen/library/Stages.h"
+#include "codegen/cuda/LaunchText.h"
+#include "codegen/cuda/Ptx.h"
 #include "codegen/library/Backend.h"
 #include "codegen/library/Compile.h"
 #include "codegen/library/Description.h"
@@ -20,7 +22,8 @@ const std::vector<std::string> &stageNames() {
 }
 
 static bool isCodeForm(const std::string &stage) {
-  return stage == "linalg" || stage == "llvm" || stage == "asm" || stage == "ptx";
+  return stage == "linalg" || stage == "llvm" || stage == "asm" || stage == "gpu" || stage == "nvvm" ||
+         stage == "ptx";
 }
 
 OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &request,
@@ -36,6 +39,13 @@ OwningOpRef<ModuleOp> moduleAfter(Frontend &frontend, const CompileRequest &requ
   return module;
 }
 
+/// The CUDA kernels as threads, in the NVVM dialect or as PTX.
+static std::string printCudaForm(Frontend &frontend, ModuleOp planned, const std::string &form) {
+  int64_t arenaBytes = planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
+  CudaProgram program = frontend.emitCuda({planned}, arenaBytes, /*lower=*/form != "gpu");
+  return form == "ptx" ? launchText(program) + frontend.ptxOf(program) : irText(*program.module);
+}
+
 /// The kernels in a form after `plan-memory`, for the default batch and the highest level.
 static std::string printForm(const CompileRequest &request, const std::string &form) {
   const CpuLevel &level = cpuLevels().back();
@@ -43,8 +53,8 @@ static std::string printForm(const CompileRequest &request, const std::string &f
   OwningOpRef<ModuleOp> module = frontend.plan(request.recipe.batch);
   ModuleOp planned = *module;
   frontend.choosePrimitivesOf(planned);
-  if (form == "ptx")
-    return frontend.emitPtxOf(planned);
+  if (form == "gpu" || form == "nvvm" || form == "ptx")
+    return printCudaForm(frontend, planned, form);
   const ArenaPlan arena = {planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt(),
                            scratchBytesOf(planned, level)};
   const std::string prefix = symbolPrefix(request.recipe.batch, level.name);
@@ -71,6 +81,16 @@ std::string printStage(const CompileRequest &request, const std::string &stage) 
 // check
 //===----------------------------------------------------------------------===//
 
+/// Makes the code of a planned module for the recipe's target, and throws it away.
+static LogicalResult tryCode(ModuleOp planned, const Recipe &recipe) {
+  if (recipe.target == "cuda") {
+    FailureOr<CudaProgram> program = emitCudaProgram({planned}, /*arenaBytes=*/0);
+    return failed(program) ? failure() : lowerToNvvm(*program);
+  }
+  const CpuLevel &level = cpuLevels().back();
+  return success(bool(emitCpuModule(planned, level, "check", {0, scratchBytesOf(planned, level)})));
+}
+
 std::vector<std::string> checkModel(const CompileRequest &request) {
   Frontend frontend(request);
   OwningOpRef<ModuleOp> module;
@@ -83,10 +103,9 @@ std::vector<std::string> checkModel(const CompileRequest &request) {
       throw;
     return {diagnostic.what()};
   }
-  const CpuLevel &level = cpuLevels().back();
   ErrorCollector errors(frontend.context(), request.note);
   if (failed(runPipeline(*module, "plan-memory", /*verifyEach=*/true)) ||
-      !emitCpuModule(*module, level, "check", {0, scratchBytesOf(*module, level)}))
+      failed(tryCode(*module, request.recipe)))
     if (errors.lines().empty())
       throw Diagnostic(ExitCode::Internal, request.model + ": the compiler gives up without a reason");
   return errors.lines();

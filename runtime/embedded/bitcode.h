@@ -17,6 +17,10 @@ extern const size_t halfstep_embedded_bc_size;
 extern const unsigned char halfstep_embedded_onednn_bc[];
 extern const size_t halfstep_embedded_onednn_bc_size;
 
+/* Besides, for libraries of target cuda: hs_cuda_device_ops. */
+extern const unsigned char halfstep_embedded_cuda_bc[];
+extern const size_t halfstep_embedded_cuda_bc_size;
+
 /* The text of halfstep/types.h, which every generated header begins with. */
 extern const unsigned char halfstep_types_h[];
 extern const size_t halfstep_types_h_size;

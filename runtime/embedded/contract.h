@@ -11,6 +11,7 @@
 #ifndef HALFSTEP_EMBEDDED_CONTRACT_H
 #define HALFSTEP_EMBEDDED_CONTRACT_H
 
+#include "cuda_contract.h"
 #include "halfstep/types.h"
 
 #ifdef __cplusplus
@@ -105,6 +106,30 @@ typedef struct hs_primitive_ops {
 } hs_primitive_ops;
 extern const hs_primitive_ops hs_onednn_primitive_ops;
 
+typedef enum hs_device_step { HS_DEVICE_TRAIN = 0, HS_DEVICE_EVAL = 1, HS_DEVICE_FORWARD = 2 } hs_device_step;
+
+struct hs_model;
+
+/* Where an instance keeps its arena and runs its steps when that is not the CPU. Only a library for such a
+ * device refers to the table below, so the others do not link embedded/cuda.c. On failure error (error_bytes
+ * long, or NULL) holds a message. */
+typedef struct hs_device_ops {
+  /* Makes the arena of the model, all zero. */
+  hs_status (*create)(const struct hs_model *model, const hs_config *config, void **out, char *error,
+                      size_t error_bytes);
+  void (*destroy)(void *device);
+  /* Runs a step (hs_device_step) of the variant: scalars go in and come back. targets: NULL for forward;
+   * outputs: NULL for a training step, else one pointer an output, any of them NULL. */
+  hs_status (*step)(void *device, int32_t step, int32_t variant, const void *const *inputs,
+                    const void *const *targets, void *const *outputs, hs_scalars *scalars, char *error,
+                    size_t error_bytes);
+  /* Copies between the arena and the host, after all that was asked for before. */
+  hs_status (*read)(void *device, int64_t offset, void *out, size_t bytes, char *error, size_t error_bytes);
+  hs_status (*write)(void *device, int64_t offset, const void *in, size_t bytes, char *error,
+                     size_t error_bytes);
+} hs_device_ops;
+extern const hs_device_ops hs_cuda_device_ops;
+
 typedef struct hs_model {
   int32_t abi; /* HS_ABI */
   const char *name;
@@ -133,6 +158,8 @@ typedef struct hs_model {
   int32_t hysteresis_refill;             /* what fills that count again. 0: growth; 1: any step without one */
   int32_t accumulates;                   /* 1: steps sum gradients, and update only when told */
   double slot_init[HS_MAX_SLOTS];        /* what a slot holds at first */
+  const hs_cuda_model *cuda;             /* the device's part of the model; NULL on the CPU */
+  const hs_device_ops *device_ops;       /* &hs_cuda_device_ops; NULL on the CPU */
 } hs_model;
 
 /* A contraction that oneDNN runs: C[batch] = A[batch] * B[batch] (+ bias), or a convolution.

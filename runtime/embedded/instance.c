@@ -2,6 +2,7 @@
 #include "instance.h"
 
 #include "convert.h"
+#include "device.h"
 #include "init.h"
 #include "isa.h"
 #include "values.h"
@@ -12,10 +13,13 @@
 enum { LARGEST_CONFIG = 4096 /* bytes; beyond that, struct_size was never set */ };
 
 size_t hs_instance_block_bytes(const hs_model *model) {
-  return sizeof(hs_instance) + (size_t)model->variant_count * sizeof(void *) + HS_ERROR_BYTES;
+  return sizeof(hs_instance) + (size_t)model->variant_count * sizeof(void *) + sizeof(hs_device_link) +
+         HS_ERROR_BYTES;
 }
 
 size_t hs_instance_arena_bytes(const hs_model *model, int32_t threads) {
+  if (model->device_ops)
+    return (size_t)model->state_bytes;
   return (size_t)model->arena_bytes + (size_t)model->scratch_bytes * (size_t)threads;
 }
 
@@ -38,6 +42,8 @@ static hs_status read_config(const hs_config *given, hs_config *config) {
   if (config->on_nonfinite < HS_NONFINITE_DEFAULT || config->on_nonfinite > HS_NONFINITE_IGNORE)
     return hs_fail(&error, HS_ERROR_USAGE, "on_nonfinite is %d, expected 0 to %d", config->on_nonfinite,
                    HS_NONFINITE_IGNORE);
+  if (config->device < 0)
+    return hs_fail(&error, HS_ERROR_USAGE, "device is %d, expected 0 or more", config->device);
   if (config->allocator && (!config->allocator->allocate || !config->allocator->release))
     return hs_fail(&error, HS_ERROR_USAGE, "the allocator lacks allocate or release");
   return HS_OK;
@@ -51,6 +57,8 @@ static hs_instance *allocate_block(const hs_model *model, const hs_allocator *al
   memset(block, 0, bytes);
   hs_instance *instance = (hs_instance *)(void *)block;
   instance->primitives = (void **)(void *)(block + sizeof *instance);
+  if (model->device_ops)
+    instance->device = (hs_device_link *)(void *)(instance->primitives + model->variant_count);
   instance->error.text = block + bytes - HS_ERROR_BYTES;
   instance->error.bytes = HS_ERROR_BYTES;
   instance->allocator = *allocator;
@@ -122,7 +130,15 @@ static hs_status make_primitives(hs_instance *instance) {
 }
 
 static hs_status build(hs_instance *instance, const hs_config *config) {
-  hs_status status =
+  hs_status status;
+  if (instance->device) {
+    status = make_arena(instance);
+    return status ? status : hs_device_open(instance, config);
+  }
+  if (config->device)
+    return hs_fail(&instance->error, HS_ERROR_USAGE, "device is %d, but this library is for the CPU",
+                   config->device);
+  status =
       hs_isa_choose(instance->model, config->isa, hs_isa_of_this_cpu(), &instance->isa, &instance->error);
   if (!status)
     status = make_arena(instance);
@@ -165,6 +181,7 @@ void hs_instance_destroy(hs_instance *instance) {
   for (int32_t i = 0; i < model->variant_count; ++i)
     if (instance->primitives[i])
       model->primitive_ops->destroy(instance->primitives[i]);
+  hs_device_close(instance);
   hs_pool_destroy(instance->pool);
   if (instance->arena)
     allocator.release(allocator.user, instance->arena, hs_instance_arena_bytes(model, instance->threads));
@@ -232,6 +249,8 @@ hs_status hs_instance_param_get(const hs_instance *instance, int32_t index, void
   if (!param)
     return HS_ERROR_USAGE;
   hs_status status = check_buffer(instance, param, out, bytes);
+  if (!status)
+    status = hs_device_pull(instance);
   if (!status && bytes)
     hs_load_values(param, instance->arena, out);
   return status;
@@ -242,9 +261,14 @@ hs_status hs_instance_param_set(hs_instance *instance, int32_t index, const void
   if (!param)
     return HS_ERROR_USAGE;
   hs_status status = check_buffer(instance, param, in, bytes);
-  if (!status && bytes)
+  if (!status)
+    status = hs_device_pull(instance);
+  if (status)
+    return status;
+  if (bytes)
     hs_store_values(param, instance->arena, in);
-  return status;
+  hs_device_changed(instance);
+  return HS_OK;
 }
 
 hs_status hs_instance_scaler_get(const hs_instance *instance, hs_scaler_state *state) {

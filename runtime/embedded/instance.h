@@ -13,10 +13,19 @@ extern "C" {
 
 enum { HS_MAX_THREADS = 1024, HS_ERROR_BYTES = 512 };
 
+typedef enum hs_newer { HS_NEWER_NEITHER = 0, HS_NEWER_HOST = 1, HS_NEWER_DEVICE = 2 } hs_newer;
+
+/* A device and which side has the newer state; const calls may bring the host's up to date. */
+typedef struct hs_device_link {
+  void *handle;  /* of hs_model.device_ops */
+  int32_t newer; /* hs_newer */
+} hs_device_link;
+
 struct hs_instance {
   const hs_model *model;
   hs_allocator allocator;
-  char *arena;
+  char *arena;                     /* on a device: a mirror of its state, without work */
+  hs_device_link *device;          /* NULL on the CPU */
   int32_t isa;                     /* hs_isa, resolved */
   int32_t threads;                 /* at least 1 */
   int32_t on_nonfinite;            /* hs_on_nonfinite, resolved */
@@ -43,6 +52,9 @@ size_t hs_instance_arena_bytes(const hs_model *model, int32_t threads);
 
 /* The default allocator: aligned, with huge pages where they help. */
 extern const hs_allocator hs_default_allocator;
+
+/* Of a tensor with this many samples. */
+size_t hs_tensor_bytes(const hs_tensor_desc *tensor, int64_t batch);
 
 static inline hs_scalars *hs_instance_scalars(const hs_instance *instance) {
   return (hs_scalars *)(void *)instance->arena;

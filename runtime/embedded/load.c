@@ -1,6 +1,7 @@
 /* Reads checkpoints: see checkpoint.h. The whole file is in memory and proven right before the first byte of
  * the instance changes, so a refused file leaves it as it was. */
 #include "checkpoint.h"
+#include "device.h"
 #include "json.h"
 
 #include <errno.h>
@@ -221,6 +222,7 @@ static hs_status load_contents(hs_instance *instance, reader *r, const char *hea
     const hs_checkpoint_tensor *tensor = &r->checkpoint.tensors[i];
     hs_checkpoint_restore(instance, tensor, data + tensor->begin);
   }
+  hs_device_changed(instance);
   hs_checkpoint_set_numbers(instance, r->numbers);
   return HS_OK;
 }
@@ -268,6 +270,9 @@ hs_status hs_instance_load(hs_instance *instance, const char *path) {
     return HS_ERROR_USAGE;
   if (!path || !*path)
     return hs_fail(&instance->error, HS_ERROR_USAGE, "the checkpoint's path is empty");
+  hs_status status = hs_device_pull(instance);
+  if (status)
+    return status;
   reader r;
   memset(&r, 0, sizeof r);
   r.instance = instance;
@@ -276,8 +281,8 @@ hs_status hs_instance_load(hs_instance *instance, const char *path) {
     return hs_fail(&instance->error, HS_ERROR_MEMORY, "no memory to read '%s'", path);
   /* Not blocking: opening a pipe must not wait for its writer. */
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  hs_status status = file < 0 ? hs_fail(&instance->error, HS_ERROR_IO, "cannot open '%s'", path)
-                              : load_file(instance, &r, file);
+  status = file < 0 ? hs_fail(&instance->error, HS_ERROR_IO, "cannot open '%s'", path)
+                    : load_file(instance, &r, file);
   if (file >= 0)
     close(file);
   hs_checkpoint_free(&r.checkpoint);

@@ -1,6 +1,7 @@
 /* Writes checkpoints: see checkpoint.h. The file appears under its name only when it is complete and on disk.
  */
 #include "checkpoint.h"
+#include "device.h"
 #include "json.h"
 
 #include <errno.h>
@@ -178,12 +179,14 @@ hs_status hs_instance_save(const hs_instance *instance, const char *path, const 
         "gradients of %lld batches wait for an update, and checkpoints do not hold them; save after "
         "a training step",
         (long long)instance->accumulated);
+  hs_status status = hs_device_pull(instance);
+  if (status)
+    return status;
   hs_checkpoint checkpoint;
   hs_text header = {0};
   if (hs_checkpoint_list(instance, &checkpoint))
     return hs_fail(&instance->error, HS_ERROR_MEMORY, "no memory for the checkpoint");
   add_header(&header, instance, &checkpoint, metadata);
-  hs_status status;
   if (header.failed)
     status = hs_fail(&instance->error, HS_ERROR_MEMORY, "no memory for the checkpoint's header");
   else if (header.size - 8 > HS_CHECKPOINT_MAX_HEADER)

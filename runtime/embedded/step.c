@@ -1,5 +1,6 @@
 /* Training, evaluation and forward steps: what surrounds the generated step function. */
 #include "convert.h"
+#include "device.h"
 #include "instance.h"
 
 #include <math.h>
@@ -15,6 +16,10 @@ static int64_t sample_count(const hs_tensor_desc *tensor) {
 
 static int64_t element_count(const hs_tensor_desc *tensor, int64_t batch) {
   return sample_count(tensor) * (tensor->batched ? batch : 1);
+}
+
+size_t hs_tensor_bytes(const hs_tensor_desc *tensor, int64_t batch) {
+  return (size_t)element_count(tensor, batch) * hs_dtype_bytes(tensor->dtype);
 }
 
 static int64_t load_class(int32_t dtype, const void *data, int64_t i) {
@@ -55,9 +60,7 @@ static hs_status check_tensors(const hs_instance *instance, const hs_tensor_desc
   return HS_OK;
 }
 
-static void run(const hs_instance *instance, hs_step_fn step, const void *const *inputs,
-                const void *const *targets) {
-  const hs_model *model = instance->model;
+static void set_scalars(const hs_instance *instance) {
   hs_scalars *scalars = hs_instance_scalars(instance);
   scalars->lr = instance->lr;
   scalars->loss_scale = instance->scaler.scale;
@@ -68,17 +71,55 @@ static void run(const hs_instance *instance, hs_step_fn step, const void *const 
   scalars->update = (double)instance->updates + 1;
   scalars->seed = instance->seed;
   scalars->step = instance->step;
-  scalars->clip_norm = model->clip_norm;
+  scalars->clip_norm = instance->model->clip_norm;
   scalars->guard = instance->on_nonfinite != HS_NONFINITE_IGNORE;
   scalars->first = instance->accumulated == 0;
+}
 
+/* The CPU's function of a step, or NULL. */
+static hs_step_fn function_of(const hs_instance *instance, hs_device_step step) {
+  const hs_variant_desc *variant = instance->variant;
+  const hs_step_fn *levels[] = {variant->train, variant->eval, variant->forward};
+  return levels[step][instance->isa - 1];
+}
+
+static int is_compiled(const hs_instance *instance, hs_device_step step) {
+  if (!instance->device)
+    return function_of(instance, step) != NULL;
+  const hs_cuda_variant *variant =
+      &instance->model->cuda->variants[instance->variant - instance->model->variants];
+  const hs_cuda_step *steps[] = {&variant->train, &variant->eval, &variant->forward};
+  return steps[step]->launch_count > 0;
+}
+
+static void copy_outputs(const hs_instance *instance, const int64_t *offsets, void *const *outputs) {
+  const hs_model *model = instance->model;
+  for (int32_t i = 0; i < model->output_count; ++i) {
+    size_t bytes = hs_tensor_bytes(&model->outputs[i], instance->variant->batch);
+    if (outputs[i] && bytes)
+      memcpy(outputs[i], instance->arena + offsets[i], bytes);
+  }
+}
+
+/* outputs: of an evaluation or forward step; it and any of its pointers may be NULL. */
+static hs_status run(hs_instance *instance, hs_device_step step, const void *const *inputs,
+                     const void *const *targets, void *const *outputs) {
+  set_scalars(instance);
+  if (instance->device)
+    return hs_device_run(instance, step, inputs, targets, outputs);
+  const hs_variant_desc *variant = instance->variant;
   hs_step_args args = {instance->arena,
                        inputs,
                        targets,
                        instance->parallel_for,
                        instance->parallel_user,
-                       instance->primitives[instance->variant - model->variants]};
-  step(&args);
+                       instance->primitives[variant - instance->model->variants]};
+  function_of(instance, step)(&args);
+  if (outputs)
+    copy_outputs(instance,
+                 step == HS_DEVICE_EVAL ? variant->eval_output_offset : variant->forward_output_offset,
+                 outputs);
+  return HS_OK;
 }
 
 static hs_status missing(const hs_instance *instance, const char *what) {
@@ -118,7 +159,7 @@ static void report(const hs_instance *instance, const hs_scalars *scalars, int h
 static hs_status check_step(const hs_instance *instance, const void *const *inputs,
                             const void *const *targets, const hs_step_result *result) {
   const hs_model *model = instance->model;
-  if (!instance->variant->train[instance->isa - 1])
+  if (!is_compiled(instance, HS_DEVICE_TRAIN))
     return missing(instance, "training");
   if (result && result->struct_size < sizeof result->struct_size)
     return hs_fail(&instance->error, HS_ERROR_USAGE, "struct_size of hs_step_result is not set");
@@ -128,20 +169,21 @@ static hs_status check_step(const hs_instance *instance, const void *const *inpu
 
 /* Runs one batch; of several, the loss becomes their mean once the last one, which ends in an update, has
  * run. */
-static void run_batch(hs_instance *instance, const void *const *inputs, const void *const *targets,
-                      int apply) {
+static hs_status run_batch(hs_instance *instance, const void *const *inputs, const void *const *targets,
+                           int apply) {
   hs_scalars *scalars = hs_instance_scalars(instance);
   scalars->apply = apply;
-  run(instance, instance->variant->train[instance->isa - 1], inputs, targets);
-  if (!instance->model->accumulates)
-    return;
+  hs_status status = run(instance, HS_DEVICE_TRAIN, inputs, targets, NULL);
+  if (status || !instance->model->accumulates)
+    return status;
   instance->weighted_loss += scalars->weight * scalars->loss;
   ++instance->accumulated;
   if (!apply)
-    return;
+    return HS_OK;
   scalars->loss = instance->weighted_loss / scalars->weight_sum;
   instance->weighted_loss = 0;
   instance->accumulated = 0;
+  return HS_OK;
 }
 
 hs_status hs_instance_accumulate_step(hs_instance *instance, const void *const *inputs,
@@ -152,9 +194,10 @@ hs_status hs_instance_accumulate_step(hs_instance *instance, const void *const *
     return hs_fail(&instance->error, HS_ERROR_UNSUPPORTED,
                    "this library updates in every step; compile it with --accumulate 2 or more");
   hs_status status = check_step(instance, inputs, targets, result);
+  if (!status)
+    status = run_batch(instance, inputs, targets, 0);
   if (status)
     return status;
-  run_batch(instance, inputs, targets, 0);
   ++instance->step;
   const hs_scalars *scalars = hs_instance_scalars(instance);
   if (result)
@@ -168,10 +211,11 @@ hs_status hs_instance_train_step(hs_instance *instance, const void *const *input
     return HS_ERROR_USAGE;
   const hs_model *model = instance->model;
   hs_status status = check_step(instance, inputs, targets, result);
+  if (!status)
+    status = run_batch(instance, inputs, targets, 1);
   if (status)
     return status;
 
-  run_batch(instance, inputs, targets, 1);
   const hs_scalars *scalars = hs_instance_scalars(instance);
   int found = scalars->found_inf != 0, skipped = found && scalars->guard;
   int stopped = found && instance->on_nonfinite == HS_NONFINITE_STOP;
@@ -192,43 +236,28 @@ hs_status hs_instance_train_step(hs_instance *instance, const void *const *input
   return HS_OK;
 }
 
-static void copy_outputs(const hs_instance *instance, const int64_t *offsets, void *const *outputs) {
-  const hs_model *model = instance->model;
-  for (int32_t i = 0; i < model->output_count; ++i) {
-    const hs_tensor_desc *output = &model->outputs[i];
-    size_t bytes = (size_t)element_count(output, instance->variant->batch) * hs_dtype_bytes(output->dtype);
-    if (outputs[i] && bytes)
-      memcpy(outputs[i], instance->arena + offsets[i], bytes);
-  }
-}
-
 hs_status hs_instance_eval_step(hs_instance *instance, const void *const *inputs, const void *const *targets,
                                 void *const *outputs, double *loss) {
   if (!instance)
     return HS_ERROR_USAGE;
   const hs_model *model = instance->model;
-  hs_step_fn step = instance->variant->eval[instance->isa - 1];
-  if (!step)
+  if (!is_compiled(instance, HS_DEVICE_EVAL))
     return missing(instance, "evaluation");
   hs_status status = check_tensors(instance, model->inputs, model->input_count, inputs);
   if (!status)
     status = check_tensors(instance, model->targets, model->target_count, targets);
-  if (status)
-    return status;
-  run(instance, step, inputs, targets);
-  if (loss)
+  if (!status)
+    status = run(instance, HS_DEVICE_EVAL, inputs, targets, outputs);
+  if (!status && loss)
     *loss = hs_instance_scalars(instance)->loss;
-  if (outputs)
-    copy_outputs(instance, instance->variant->eval_output_offset, outputs);
-  return HS_OK;
+  return status;
 }
 
 hs_status hs_instance_forward(hs_instance *instance, const void *const *inputs, void *const *outputs) {
   if (!instance)
     return HS_ERROR_USAGE;
   const hs_model *model = instance->model;
-  hs_step_fn step = instance->variant->forward[instance->isa - 1];
-  if (!step)
+  if (!is_compiled(instance, HS_DEVICE_FORWARD))
     return missing(instance, "forward");
   hs_status status = check_tensors(instance, model->inputs, model->input_count, inputs);
   if (status)
@@ -238,7 +267,5 @@ hs_status hs_instance_forward(hs_instance *instance, const void *const *inputs, 
   for (int32_t i = 0; i < model->output_count; ++i)
     if (!outputs[i])
       return hs_fail(&instance->error, HS_ERROR_USAGE, "the buffer for '%s' is NULL", model->outputs[i].name);
-  run(instance, step, inputs, NULL);
-  copy_outputs(instance, instance->variant->forward_output_offset, outputs);
-  return HS_OK;
+  return run(instance, HS_DEVICE_FORWARD, inputs, NULL, outputs);
 }

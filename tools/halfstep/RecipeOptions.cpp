@@ -41,6 +41,8 @@ const Flag table[] = {
     {"--target", "/target", Kind::Text, modelGroup, "cpu, cuda or tpu (default cpu)"},
     {"--cpu-gemm", "/cpu_gemm", Kind::Text, modelGroup,
      "who runs contractions: auto, onednn or generated (default auto)"},
+    {"--cuda-arch", "/cuda_arch", Kind::Text, modelGroup,
+     "sm numbers to assemble the kernels of target cuda for, such as 80,90 (default: none, PTX alone)"},
     {"--seed", "/seed", Kind::Integer, modelGroup,
      "seed of initial weights, dropout and shuffling (default 0)"},
     {"--loss", "/loss/kind", Kind::Text, lossGroup,
@@ -365,11 +367,10 @@ void RecipeOptions::requireLoss(const Recipe &recipe, const std::string &model) 
 }
 
 void RecipeOptions::requireCompilableTarget(const Recipe &recipe) {
-  if (recipe.target != "cpu")
+  if (recipe.target == "tpu")
     throw Diagnostic(ExitCode::Unsupported,
-                     "target '" + recipe.target +
-                         "' cannot be compiled for yet; available: 'cpu'; halfstep inspect --target " +
-                         recipe.target + " shows what a spec means there");
+                     "target 'tpu' cannot be compiled for yet; available: 'cpu', 'cuda'; halfstep inspect "
+                     "--target tpu shows what a spec means there");
 }
 
 } // namespace halfstep

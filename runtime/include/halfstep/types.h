@@ -32,7 +32,8 @@ typedef enum hs_status {
   HS_ERROR_NUMERICS = 5,    /* non-finite gradients where the mode has no scaler */
   HS_ERROR_IO = 6,
   HS_ERROR_CHECKPOINT = 7, /* a checkpoint of another model or with a wrong checksum */
-  HS_ERROR_ISA = 8,        /* this CPU lacks what the library was compiled for, or libdnnl is missing */
+  HS_ERROR_ISA =
+      8, /* this machine lacks what the library was compiled for: CPU level, libdnnl, CUDA device */
   HS_ERROR_MEMORY = 9
 } hs_status;
 
@@ -80,8 +81,9 @@ typedef struct hs_config {
   int32_t on_nonfinite;          /* hs_on_nonfinite */
   char *error; /* error_bytes of the caller's, for the message when ID_create fails, or NULL */
   size_t error_bytes;
+  int32_t device; /* index of the CUDA device that a library for CUDA uses */
 } hs_config;
-#define HS_CONFIG_INIT {sizeof(hs_config), 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0}
+#define HS_CONFIG_INIT {sizeof(hs_config), 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0, 0}
 
 typedef struct hs_step_result {
   size_t struct_size;
