@@ -127,7 +127,7 @@ private:
   /// The name in the graph of an operand: value, parameter (made at its first use), or buffer for a constant
   /// tensor.
   std::string operand(const std::string &name, const Place &place);
-  std::string addTensor(const std::string &name, const KnownTensor &tensor, bool buffer, const Place &place);
+  std::string addTensor(const std::string &name, KnownTensor tensor, bool buffer, const Place &place);
   std::string addBuffer(const OnnxNode &node, int input);
   std::string addConstantNode(const std::string &name, const KnownTensor &tensor, const Place &place);
   /// A name that no value has: `wanted`, or with a number behind it.

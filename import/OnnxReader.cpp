@@ -210,8 +210,8 @@ void OnnxImporter::addNode(int index) {
   bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
-  bool known = standard && handler != handlers().end();
-  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+  bool isSupported = standard && handler != handlers().end();
+  if (!isFused && !isSupported && !(standard && isSampleOp(node.op())))
     return noteUnknownOp(index);
   if (dependsOnUnknown(node.proto))
     return noteUnsupported(index, "");
@@ -224,7 +224,7 @@ void OnnxImporter::addNode(int index) {
       return addAttention(node, found->second);
     if (standard && (addSampleValue(node) || fold(node)))
       return;
-    if (!known)
+    if (!isSupported)
       return noteUnknownOp(index);
     (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
