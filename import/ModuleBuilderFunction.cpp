@@ -61,6 +61,9 @@ const std::map<std::string, GraphEmitter::Emit> &GraphEmitter::emitters() {
         {"conv2d", &E::emitConv2d},
         {"max_pool2d", &E::emitMaxPool},
         {"avg_pool2d", &E::emitAvgPool},
+        {"conv_transpose2d", &E::emitConvTranspose2d},
+        {"group_norm", &E::emitGroupNorm},
+        {"resize2d", &E::emitResize2d},
         {"batch_norm", &E::emitBatchNorm},
         {"layer_norm", &E::emitLayerNorm},
         {"embedding", &E::emitEmbedding},
@@ -157,14 +160,15 @@ void GraphEmitter::emitConv2d(const Node &node, Location loc) {
 
 void GraphEmitter::emitMaxPool(const Node &node, Location loc) {
   auto pool = nn::MaxPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
-                                      node.integers("stride"), node.integers("padding"));
+                                      node.integers("stride"), node.integers("padding"),
+                                      optionalIntegers(node, "dilation"));
   define(node, pool.getResult());
 }
 
 void GraphEmitter::emitAvgPool(const Node &node, Location loc) {
   define(node, Value(nn::AvgPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
                                              node.integers("stride"), node.integers("padding"),
-                                             node.flag("exclude_pad"))));
+                                             node.flag("exclude_pad"), optionalIntegers(node, "uncounted"))));
 }
 
 void GraphEmitter::emitBatchNorm(const Node &node, Location loc) {

@@ -104,11 +104,14 @@ std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &foun
 }
 
 bool OnnxImporter::isConstantOf(const std::string &name, double wanted) {
-  if (auto found = initializers.find(name); found != initializers.end()) {
-    KnownTensor tensor = readTensor(*found->second, folder, placeOf("initializer '" + name + "'"));
+  auto isRepeated = [&](const KnownTensor &tensor) {
     return !tensor.integer && std::all_of(tensor.numbers.begin(), tensor.numbers.end(),
                                           [&](double value) { return value == wanted; });
-  }
+  };
+  if (auto found = initializers.find(name); found != initializers.end())
+    return isRepeated(readTensor(*found->second, folder, placeOf("initializer '" + name + "'")));
+  if (auto found = known.find(name); found != known.end())
+    return isRepeated(found->second);
   const onnx::NodeProto *expand = producerOf(name, "Expand");
   std::optional<double> value = scalarOf(expand ? expand->input(0) : name, placeOf(""));
   return value && *value == wanted;
@@ -251,6 +254,9 @@ OnnxImporter::AttentionPattern OnnxImporter::optionsOf(const OnnxNode &node) con
       node.unsupported("'Attention' is supported without past keys only");
   if (node.number("softcap", 0) != 0)
     node.unsupported("'Attention' is supported with softcap = 0 only");
+  for (const char *window : {"left_window_size", "right_window_size"})
+    if (node.integer(window, -1) >= 0)
+      node.unsupported("'Attention' is supported without a window only");
   AttentionPattern found;
   found.asNode = true;
   found.scale = node.number("scale", 0);
@@ -294,5 +300,4 @@ void OnnxImporter::absorbAttentions() {
   absorbed.insert(nodes.begin(), nodes.end());
 }
 
-/// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.
 } // namespace halfstep

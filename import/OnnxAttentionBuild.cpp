@@ -190,6 +190,8 @@ void OnnxImporter::addAttentionNode(const OnnxNode &node) {
   for (int input : {0, 1, 2})
     parts.push_back(operand(node.input(input), node.place));
   Shape query = graph.shapeOf(parts[0], node.place), key = graph.shapeOf(parts[1], node.place);
+  if (key.back() != graph.shapeOf(parts[2], node.place).back())
+    node.unsupported("'Attention' is supported with values as wide as keys only");
   int64_t depth = query.size() == 3 ? std::max<int64_t>(query[2].size / heads, 1) : 1;
   std::optional<std::string> mask = "";
   if (query.size() == 3 && key.size() == 3)

@@ -69,6 +69,23 @@ private:
     std::set<int> nodes;
   };
   std::map<int, AttentionPattern> attentions;
+  /// Reshape, InstanceNormalization, Reshape, Mul and Add, found by the Add: numbers of the first three.
+  struct GroupNormPattern {
+    int toGroups, instance, back;
+    std::string scale, shift;
+  };
+  std::map<int, GroupNormPattern> groupNorms;
+  /// A Gather of places of a flat tensor: their start, and for each axis of the result the names of what
+  /// makes a range and is multiplied with it.
+  struct StridedView {
+    struct Axis {
+      std::string start, extent, step, stride;
+    };
+    std::string source, flat, start;
+    std::vector<Axis> axes;
+    std::set<int> nodes;
+  };
+  std::map<int, StridedView> stridedViews;
   /// What a mask means to attention: see maskForm.
   struct MaskForm {
     bool causal = false;
@@ -78,7 +95,7 @@ private:
   /// Rotary positions of values [b, h, t, d], or of [b, t, h, d], found by their last node.
   struct RotaryPattern {
     std::string input, cos, sin;
-    bool interleaved = false;
+    int low = -1, high = -1; ///< nodes that take the halves of the columns: slices, or one split
     std::set<int> nodes;
   };
   std::map<int, RotaryPattern> rotaries;
@@ -98,7 +115,8 @@ private:
   std::vector<std::string> unsupportedOps, unsupportedNodes;
   std::set<std::string> unknown;
   size_t foldedElements = 0; ///< of all folded tensors
-  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions;
+  std::vector<std::string> trainedBatchNorms, trainedDropouts, fusedAttentions, fusedGroupNorms,
+      foldedBatchNorms;
   std::map<std::string, std::vector<std::string>> fusedNodes; ///< by what the nodes are taken as
 
   // The frame (OnnxReader.cpp).
@@ -111,6 +129,7 @@ private:
   bool dependsOnUnknown(const onnx::NodeProto &node) const;
   void noteUnsupported(int index, const std::string &what);
   void noteUnknownOp(int index);
+  bool readsUnknown(int index) const;
   void failIfUnsupported() const;
   bool fold(const OnnxNode &node);
   void sayNotes();
@@ -152,7 +171,8 @@ private:
 
   // Rotary positions (OnnxRotary.cpp).
   void matchRotary(int add);
-  bool isHalf(int index, int which);
+  bool isSlice(int index);
+  bool takesHalves(const RotaryPattern &found, int64_t columns);
   bool isTable(const std::string &name, int depth, std::set<int> &nodes);
   std::string turned(const std::string &name, RotaryPattern &found);
   std::optional<SampleTensor> constantOf(const std::string &name, const Place &place);
@@ -202,10 +222,39 @@ private:
   void emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
             Attributes attributes = {}, const Shape &target = {});
   void onlyFirstOutput(const OnnxNode &node) const;
-  std::vector<int64_t> pads(const OnnxNode &node) const;
-  void addPool(const OnnxNode &node, const std::string &op, Attributes attributes);
   void addNumber(const OnnxNode &node, const std::string &op, const std::string &input, double value);
-  void addGlobalPool(const OnnxNode &node, bool keepDims);
+
+  // Convolution, pooling and resizing; lines are images of height 1 (OnnxConvolution.cpp, OnnxPool.cpp,
+  // OnnxResize.cpp).
+  /// The operand as an image [n, c, h, w]: itself, or with a height of 1 where it is a line [n, c, w].
+  std::string asImage(const OnnxNode &node, int input);
+  /// Emits an op on images whose result is the node's, a line again where its first input is one.
+  void emitImage(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
+                 Attributes attributes);
+  void noteFolded(const OnnxNode &node);
+  void addConv(const OnnxNode &node);
+  void addConvTranspose(const OnnxNode &node);
+  void addMaxPool(const OnnxNode &node);
+  void addAveragePool(const OnnxNode &node);
+  void addGlobalPool(const OnnxNode &node);
+  void addGlobalMean(const OnnxNode &node, bool keepDims);
+  const KnownTensor &needNumbers(const OnnxNode &node, int input);
+  void addResize(const OnnxNode &node);
+
+  // Views by places (OnnxStrided.cpp).
+  bool matchStridedAxis(const std::string &name, StridedView &found) const;
+  void matchStrided(int gather);
+  Dim needInteger(const OnnxNode &node, const std::string &name);
+  void addStridedView(const OnnxNode &node, const StridedView &found);
+
+  // Normalisation in groups of channels (OnnxGroupNorm.cpp).
+  std::string withoutIdentity(std::string name) const;
+  void matchGroupNorm(int instance);
+  std::optional<int> scaledBy(const std::string &value, const std::string &op, std::string &other) const;
+  std::string channelVector(const OnnxNode &node, const std::string &name, const std::string &role);
+  void addGroupNorm(const OnnxNode &node);
+  void addInstanceNorm(const OnnxNode &node);
+  void addGroupNormPattern(const OnnxNode &node, const GroupNormPattern &found);
 
   void addUnary(const OnnxNode &node);
   void addGelu(const OnnxNode &node);
@@ -213,12 +262,8 @@ private:
   void addSub(const OnnxNode &node);
   void addMul(const OnnxNode &node);
   void addNeg(const OnnxNode &node);
-  void addConv(const OnnxNode &node);
   void addBatchNorm(const OnnxNode &node);
   void addLayerNorm(const OnnxNode &node);
-  void addMaxPool(const OnnxNode &node);
-  void addAveragePool(const OnnxNode &node);
-  void addGlobalAveragePool(const OnnxNode &node);
   void addDropout(const OnnxNode &node);
   void addConstant(const OnnxNode &node);
   void addIdentity(const OnnxNode &node);

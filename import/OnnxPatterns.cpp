@@ -24,6 +24,10 @@ void OnnxImporter::findPatterns() {
       matchAttention(i);
     else if (proto.node(i).op_type() == "Attention")
       matchAttentionNode(i);
+    else if (proto.node(i).op_type() == "InstanceNormalization")
+      matchGroupNorm(i);
+    else if (proto.node(i).op_type() == "Gather")
+      matchStrided(i);
   }
   absorbAttentions();
 }

@@ -1,6 +1,7 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
+#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -11,7 +12,7 @@ namespace halfstep {
 
 namespace {
 constexpr int64_t kOldestOpset = 13,
-                  kNewestOpset = 26; ///< of the ai.onnx domain, in the pinned schema's release
+                  kNewestOpset = 28; ///< of the ai.onnx domain, in the pinned schema's release
 constexpr int kMaxRecursion = 100;
 constexpr size_t kMaxNameLength = 1000;
 } // namespace
@@ -153,6 +154,19 @@ bool OnnxImporter::dependsOnUnknown(const onnx::NodeProto &node) const {
                      [&](const std::string &input) { return unknown.count(input) != 0; });
 }
 
+/// True when what patterns made of a node reads something that is not there.
+bool OnnxImporter::readsUnknown(int index) const {
+  std::vector<std::string> names;
+  if (auto found = fused.find(index); found != fused.end())
+    names = found->second.inputs;
+  if (auto found = rotaries.find(index); found != rotaries.end())
+    names = {found->second.input};
+  if (auto found = attentions.find(index); found != attentions.end())
+    names = {found->second.query, found->second.key, found->second.value, found->second.mask};
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string &name) { return unknown.count(name) != 0; });
+}
+
 /// Goes on after a node that is not supported: what it makes is unknown.
 void OnnxImporter::noteUnsupported(int index, const std::string &what) {
   if (!what.empty())
@@ -176,7 +190,7 @@ void OnnxImporter::failIfUnsupported() const {
 /// True when `node` was evaluated: its result is known.
 bool OnnxImporter::fold(const OnnxNode &node) {
   // Keeps a small file from making tensors without end.
-  constexpr size_t mostFolded = size_t(1) << 26;
+  constexpr size_t mostFolded = size_t(1) << 24;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
@@ -207,13 +221,14 @@ void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
-  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index);
+  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index) ||
+                 stridedViews.count(index) || groupNorms.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
   bool isSupported = standard && handler != handlers().end();
   if (!isFused && !isSupported && !(standard && isSampleOp(node.op())))
     return noteUnknownOp(index);
-  if (dependsOnUnknown(node.proto))
+  if (dependsOnUnknown(node.proto) || readsUnknown(index))
     return noteUnsupported(index, "");
   try {
     if (auto found = fused.find(index); found != fused.end())
@@ -222,6 +237,10 @@ void OnnxImporter::addNode(int index) {
       return addRotary(node, found->second);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
+    if (auto found = stridedViews.find(index); found != stridedViews.end())
+      return addStridedView(node, found->second);
+    if (auto found = groupNorms.find(index); found != groupNorms.end())
+      return addGroupNormPattern(node, found->second);
     if (standard && (addSampleValue(node) || fold(node)))
       return;
     if (!isSupported)
@@ -261,7 +280,8 @@ static std::string listOf(const std::vector<std::string> &names) {
 void OnnxImporter::sayNotes() {
   std::vector<std::string> turned;
   for (const FoldedTranspose &each : restored.transposes)
-    turned.push_back(each.parameter);
+    if (std::find(restored.tied.begin(), restored.tied.end(), each.parameter) == restored.tied.end())
+      turned.push_back(each.parameter);
   if (!turned.empty())
     note("weights that the exporter stored transposed have PyTorch's names and form again: " +
          listOf(turned));
@@ -281,6 +301,16 @@ void OnnxImporter::sayNotes() {
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));
+  if (!fusedGroupNorms.empty())
+    note("an InstanceNormalization between reshapes with what scales and shifts it is taken as one group "
+         "normalisation: " +
+         listOf(fusedGroupNorms));
+  if (!foldedBatchNorms.empty())
+    note("BatchNormalization was folded into convolutions by the exporter and is not trained: " +
+         listOf(foldedBatchNorms) +
+         "; to train it, export with torch.onnx.export(..., dynamo=True, optimize=False), or with "
+         "dynamo=False, "
+         "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
 }
 
 onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) {
@@ -296,6 +326,7 @@ onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
                     const std::function<void(const std::string &)> &note) {
   onnx::ModelProto model = parseOnnx(content, file);
+  separateMerged(model, file, note);
   RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
   return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }

@@ -184,20 +184,14 @@ HS_GRADIENT(MaxPool2dOp) {
 }
 
 HS_GRADIENT(AvgPool2dOp) {
-  operandGrads[0] =
-      AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0], tensorType(getInput()).getShape(),
-                                  getKernel(), getStride(), getPadding(), getExcludePad());
+  operandGrads[0] = AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0],
+                                                tensorType(getInput()).getShape(), getKernel(), getStride(),
+                                                getPadding(), getExcludePad(), getUncountedAttr());
 }
 
 //===----------------------------------------------------------------------===//
-// Cross-entropy, sequences, reductions and data movement
+// Sequences, reductions and data movement
 //===----------------------------------------------------------------------===//
-
-HS_GRADIENT(CrossEntropyOp) {
-  if (resultGrads[0])
-    operandGrads[0] = CrossEntropyBackwardOp::create(builder, getLoc(), resultGrads[0], getLogits(),
-                                                     getTarget(), getLse(), getLabelSmoothingAttr());
-}
 
 HS_GRADIENT(EmbeddingOp) {
   operandGrads[0] = EmbeddingBackwardOp::create(builder, getLoc(), resultGrads[0], getIds(),

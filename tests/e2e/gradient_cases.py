@@ -3,6 +3,7 @@
 import math
 
 from general_cases import GENERAL_GROUPS
+from gradient_image_cases import GROUPS as IMAGE_GROUPS
 from gradient_model import attributes
 from gradient_shapes import PAIRS, SHAPES, binary, broadcast_shape, reduction, unary
 
@@ -334,4 +335,5 @@ GROUPS = {
     "attention-masks": [masked_attention()],
     "rms-norm-rotary": [rms_norm(), rotary()],
     **GENERAL_GROUPS,
+    **IMAGE_GROUPS,
 }

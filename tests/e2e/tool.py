@@ -92,7 +92,7 @@ def read_state(path):
     content = Path(path).read_bytes()
     length = struct.unpack_from("<Q", content)[0]
     header = json.loads(content[8:8 + length])
-    header.pop("__metadata__")
+    header.pop("__metadata__", None)
     return {name: content[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
             for name, entry in header.items()}
 

@@ -54,12 +54,19 @@ class Case:
 
 
 SGD = {"kind": "sgd", "lr": 3 / 64, "momentum": 0.9}
+GENTLE = {**SGD, "lr": 1 / 256}  # normalisation over few pixels is chaotic
 ADAMW = {"kind": "adamw", "lr": 1 / 1024, "weight_decay": 0.1}
 IMAGE = {"x": Tensor(FLOAT, (3, 16, 16))}
 PADDED = {"x": Tensor(IDS, (12,), 32), "mask": Tensor(MASK, (12,))}
 CASES = [
     Case("tabular", {"x": Tensor(FLOAT, (10,)), "category": Tensor(IDS, (), 7)}, Tensor(NUMBER, (1,)), 16, SGD, "mse"),
     Case("mixer", IMAGE, Tensor(CLASS, (), 10), 8, SGD),
+    Case("resnet18", IMAGE, Tensor(CLASS, (), 10), 8, GENTLE),
+    Case("resnet50", IMAGE, Tensor(CLASS, (), 10), 8, GENTLE),
+    Case("squeezenet", IMAGE, Tensor(CLASS, (), 10), 8, {**ADAMW, "lr": 1 / 128}),
+    Case("convnext", IMAGE, Tensor(CLASS, (), 10), 4, ADAMW),
+    Case("unet", IMAGE, Tensor(NUMBER, (1, 16, 16)), 2, GENTLE, "mse"),
+    Case("autoencoder", {"x": Tensor(FLOAT, (1, 16, 16))}, Tensor(NUMBER, (1, 16, 16)), 4, SGD, "mse"),
     Case("gpt2", {"x": Tensor(IDS, (10,), 32)}, Tensor(CLASS, (10,), 32), 4, ADAMW),
     Case("llama", PADDED, Tensor(CLASS, (12,), 32), 4, ADAMW),
     Case("bert", PADDED, Tensor(CLASS, (), 5), 6, ADAMW),
