@@ -180,6 +180,7 @@ private:
 
   // Values that are evaluated, and masks (OnnxMasks.cpp).
   const SampleTensor *sampleOf(const std::string &name, const Place &place);
+  bool isFoldedFirst(const OnnxNode &node);
   bool addSampleValue(const OnnxNode &node);
   void noteSample(const OnnxNode &node, SampleTensor tensor);
   void addEvaluated(const std::string &name);

@@ -241,7 +241,8 @@ void OnnxImporter::addNode(int index) {
       return addStridedView(node, found->second);
     if (auto found = groupNorms.find(index); found != groupNorms.end())
       return addGroupNormPattern(node, found->second);
-    if (standard && (addSampleValue(node) || fold(node)))
+    if (standard &&
+        (isFoldedFirst(node) ? fold(node) || addSampleValue(node) : addSampleValue(node) || fold(node)))
       return;
     if (!isSupported)
       return noteUnknownOp(index);
