@@ -214,6 +214,7 @@ private:
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
   std::optional<std::string> maskOperand(const OnnxNode &node, AttentionPattern &found, int64_t queries,
                                          int64_t keys);
+  std::string addedMask(const OnnxNode &node, const AttentionPattern &found);
   void addPlainAttention(const OnnxNode &node, const AttentionPattern &found, double scale);
   void addAttentionNode(const OnnxNode &node);
 

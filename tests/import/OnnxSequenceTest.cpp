@@ -290,6 +290,26 @@ TEST(OnnxSequence, MasksThatNoKernelHasStayProducts) {
   EXPECT_NE(ops.find("add softmax matmul"), std::string::npos) << ops;
 }
 
+/// A truth that the graph computes from floating values becomes what is added.
+TEST(OnnxSequence, TruthsOfFloatingValuesAreAdded) {
+  OnnxModel model({0, 5, 8}, 23);
+  model.integers("sizes", {1});
+  for (auto [name, value] : {std::pair("first", int64_t(0)), {"last", 2}})
+    OnnxModel::set(model.node("Constant", {}, {name}), "value_int", value);
+  number(model, "zero", 0);
+  OnnxModel::set(model.node("Gather", {"x", "first"}, {"column"}), "axis", int64_t(2));
+  model.node("Greater", {"column", "zero"}, {"shown"});
+  model.integers("middle", {1, 2});
+  model.node("Unsqueeze", {"shown", "middle"}, {"mask"});
+  OnnxModel::set(model.node("Attention", {"x", "x", "x", "mask"}, {"y"}), "q_num_heads", int64_t(2));
+  auto &node = *model.graph().mutable_node(model.graph().node_size() - 1);
+  OnnxModel::set(node, "kv_num_heads", int64_t(2));
+  Graph graph = read(model.finish());
+  const Node &attention = nodeOf(graph, "attention");
+  EXPECT_EQ(shapeText(graph, attention.inputs.back()), "[N, 1, 1, 5]");
+  EXPECT_EQ(nodeOf(graph, "where").outputs[0], attention.inputs.back());
+}
+
 TEST(OnnxSequence, AttentionNodesShareKeysAndTakeMasks) {
   OnnxModel model({0, 5, 16}, 23);
   model.integers("sizes", {8, 4, 4});
