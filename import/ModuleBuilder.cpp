@@ -26,7 +26,7 @@ namespace {
 
 class Builder {
 public:
-  Builder(MLIRContext &context, const Graph &graph, const Recipe &recipe, int64_t batch)
+  Builder(MLIRContext &context, Graph &graph, const Recipe &recipe, int64_t batch)
       : builder(&context), graph(graph), recipe(recipe), batch(batch),
         element(elementTypeOf(&context, recipe.precision.params == "f64" ? "f64" : "f32")) {
     fileLoc = locationOf(&context, {graph.file, 0, 0, "", 0});
@@ -39,7 +39,7 @@ public:
     setRecipeAttributes(*module, recipe);
     if (graph.seed >= 0)
       (*module)->setAttr(kModelSeedAttr, builder.getI64IntegerAttr(graph.seed));
-    for (const Parameter &parameter : graph.parameters)
+    for (Parameter &parameter : graph.parameters)
       addParameter(parameter);
     applyGroups(*module, recipe);
     checkOutputs();
@@ -53,7 +53,7 @@ public:
 
 private:
   OpBuilder builder;
-  const Graph &graph;
+  Graph &graph;
   const Recipe &recipe;
   int64_t batch;
   Type element;
@@ -75,13 +75,14 @@ private:
     return DenseElementsAttr::get(type, ArrayRef<float>(single));
   }
 
-  void addParameter(const Parameter &parameter) {
+  void addParameter(Parameter &parameter) {
     static constexpr StringLiteral kinds[] = {"constant", "uniform", "normal", "data"};
     RankedTensorType type = tensorType(parameter.shape, batch, element);
-    const Init &init = parameter.init;
+    Init &init = parameter.init;
     ElementsAttr data;
     if (init.kind == Init::Kind::Data)
       data = denseData(parameter, type);
+    std::vector<double>().swap(init.data); // The values of a large model must not be held twice.
     train::ParamOp::create(
         builder, locationOf(context(), parameter.place, parameter.name), parameter.name, type,
         train::InitAttr::get(context(), kinds[size_t(init.kind)], f64(init.a), f64(init.b), data),
@@ -197,8 +198,7 @@ private:
 
 } // namespace
 
-OwningOpRef<ModuleOp> buildModule(MLIRContext &context, const Graph &graph, const Recipe &recipe,
-                                  int64_t batch) {
+OwningOpRef<ModuleOp> buildModule(MLIRContext &context, Graph graph, const Recipe &recipe, int64_t batch) {
   return Builder(context, graph, recipe, batch).build();
 }
 

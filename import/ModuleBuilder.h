@@ -29,11 +29,11 @@ void loadModelDialects(mlir::MLIRContext &context);
 ///   @eval_step(inputs, target) -> (loss, outputs...)   running statistics, no dropout
 ///   @forward(inputs) -> outputs...
 /// for `batch` samples, in f64 where the recipe's parameters are, else in f32, with each output marked by
-/// `amp.output`. The loss is that of the first output.
+/// `amp.output`. The loss is that of the first output. Initial values are freed as they become attributes.
 /// Module attributes: `amp.policy`, `train.optimizer`. Throws Diagnostic when the loss does not fit the
 /// output.
-mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context, const Graph &graph,
-                                              const Recipe &recipe, int64_t batch);
+mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context, Graph graph, const Recipe &recipe,
+                                              int64_t batch);
 
 } // namespace halfstep
 

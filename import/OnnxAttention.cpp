@@ -175,6 +175,12 @@ std::string OnnxImporter::withoutMask(const std::string &scores, AttentionPatter
 /// hidden, 0; -1 when there is none.
 int OnnxImporter::weightedBy(int softmax, AttentionPattern &found) {
   const std::string &weights = proto.node(softmax).output(0);
+  // A cast to the type that they have.
+  if (int cast = onlyUse(weights); cast >= 0 && proto.node(cast).op_type() == "Cast" &&
+                                   nodeAt(cast).integer("to", 0) == onnx::TensorProto::FLOAT) {
+    found.nodes.insert(cast);
+    return weightedBy(cast, found);
+  }
   auto isProductOf = [&](int use, const std::string &name) {
     return use >= 0 && proto.node(use).op_type() == "MatMul" && proto.node(use).input_size() == 2 &&
            proto.node(use).input(0) == name;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace halfstep {
 
@@ -100,13 +101,38 @@ std::optional<std::string> OnnxImporter::maskOperand(const OnnxNode &node, Atten
     return form->constant ? addMaskConstant(node, *form->constant) : form->input;
   }
   constexpr int depth = 64;
-  if ((!found.asNode && !found.maskAdded) || readsParameters(found.mask, depth))
+  if (readsParameters(found.mask, depth))
     return {};
-  std::string mask = operand(found.mask, node.place);
+  std::string mask = addedMask(node, found);
   Shape shape = graph.shapeOf(mask, node.place);
-  if (shape.size() == 4 && shape[3] == Dim{keys, false})
+  if (shape.empty() || shape.size() > 4 || !(shape.back() == Dim{keys, false}))
+    return {};
+  if (shape.size() == 4)
     return mask;
-  return {};
+  shape.insert(shape.begin(), 4 - shape.size(), Dim{});
+  std::string wide = freshName(node.output() + ".wide_mask");
+  graph.addNode({"reshape", node.name, {mask}, {wide}, {}, node.place}, shape);
+  return wide;
+}
+
+/// A mask that the graph computes, as what is added to scores.
+std::string OnnxImporter::addedMask(const OnnxNode &node, const AttentionPattern &found) {
+  std::string mask = operand(found.mask, node.place);
+  if (found.maskAdded && !truths.count(mask))
+    return mask;
+  auto number = [&](const std::string &suffix, double value) {
+    KnownTensor scalar;
+    scalar.numbers = {value};
+    return addConstantNode(freshName(node.output() + suffix), scalar, node.place);
+  };
+  std::string shown = number(".shown", 0),
+              hidden = number(".hidden", -double(std::numeric_limits<float>::max()));
+  if (found.maskHides)
+    std::swap(shown, hidden);
+  std::string added = freshName(node.output() + ".added_mask");
+  graph.addNode(
+      {"where", node.name, {truthOf(found.mask, node.place), shown, hidden}, {added}, {}, node.place});
+  return added;
 }
 
 void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &pattern) {
@@ -154,9 +180,11 @@ void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &pa
 
 /// Attention as the ops it stands for, whose mask gets a gradient too.
 void OnnxImporter::addPlainAttention(const OnnxNode &node, const AttentionPattern &found, double scale) {
-  if (!found.maskAdded || found.repeated || found.causal)
-    node.unsupported("attention with a mask of this form is not supported; its mask must follow from extents "
-                     "and an input of integers, or be a value that is added");
+  if (found.repeated || found.causal)
+    node.unsupported(
+        "attention with a mask of this form is not supported with heads that share keys or with a "
+        "causal mask beside it; the mask must follow from extents and an input of integers, or be a "
+        "value [n, heads, q, k] that no parameter takes part in");
   auto add = [&](const std::string &op, std::vector<std::string> inputs, const std::string &suffix,
                  Attributes attributes) {
     std::string made = node.output() + suffix;
@@ -170,7 +198,7 @@ void OnnxImporter::addPlainAttention(const OnnxNode &node, const AttentionPatter
       add("matmul", {operand(found.query, node.place), key}, ".scores", {{"transpose_b", true}});
   if (scale != 1)
     scores = add("mul_number", {scores}, ".scaled", {{"value", scale}});
-  scores = add("add", {scores, operand(found.mask, node.place)}, ".masked", {});
+  scores = add("add", {scores, addedMask(node, found)}, ".masked", {});
   std::string weights = add("softmax", {scores}, ".weights", {{"axis", int64_t(3)}});
   std::string value = operand(found.value, node.place);
   if (!found.swapped)

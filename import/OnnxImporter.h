@@ -95,7 +95,7 @@ private:
   /// Rotary positions of values [b, h, t, d], or of [b, t, h, d], found by their last node.
   struct RotaryPattern {
     std::string input, cos, sin;
-    bool interleaved = false;
+    int low = -1, high = -1; ///< nodes that take the halves of the columns: slices, or one split
     std::set<int> nodes;
   };
   std::map<int, RotaryPattern> rotaries;
@@ -129,6 +129,7 @@ private:
   bool dependsOnUnknown(const onnx::NodeProto &node) const;
   void noteUnsupported(int index, const std::string &what);
   void noteUnknownOp(int index);
+  bool readsUnknown(int index) const;
   void failIfUnsupported() const;
   bool fold(const OnnxNode &node);
   void sayNotes();
@@ -145,7 +146,7 @@ private:
   /// The name in the graph of an operand: value, parameter (made at its first use), or buffer for a constant
   /// tensor.
   std::string operand(const std::string &name, const Place &place);
-  std::string addTensor(const std::string &name, const KnownTensor &tensor, bool buffer, const Place &place);
+  std::string addTensor(const std::string &name, KnownTensor tensor, bool buffer, const Place &place);
   std::string addBuffer(const OnnxNode &node, int input);
   std::string addConstantNode(const std::string &name, const KnownTensor &tensor, const Place &place);
   /// A name that no value has: `wanted`, or with a number behind it.
@@ -170,7 +171,8 @@ private:
 
   // Rotary positions (OnnxRotary.cpp).
   void matchRotary(int add);
-  bool isHalf(int index, int which);
+  bool isSlice(int index);
+  bool takesHalves(const RotaryPattern &found, int64_t columns);
   bool isTable(const std::string &name, int depth, std::set<int> &nodes);
   std::string turned(const std::string &name, RotaryPattern &found);
   std::optional<SampleTensor> constantOf(const std::string &name, const Place &place);
@@ -178,6 +180,7 @@ private:
 
   // Values that are evaluated, and masks (OnnxMasks.cpp).
   const SampleTensor *sampleOf(const std::string &name, const Place &place);
+  bool isFoldedFirst(const OnnxNode &node);
   bool addSampleValue(const OnnxNode &node);
   void noteSample(const OnnxNode &node, SampleTensor tensor);
   void addEvaluated(const std::string &name);
@@ -211,6 +214,7 @@ private:
   void addAttention(const OnnxNode &node, const AttentionPattern &found);
   std::optional<std::string> maskOperand(const OnnxNode &node, AttentionPattern &found, int64_t queries,
                                          int64_t keys);
+  std::string addedMask(const OnnxNode &node, const AttentionPattern &found);
   void addPlainAttention(const OnnxNode &node, const AttentionPattern &found, double scale);
   void addAttentionNode(const OnnxNode &node);
 

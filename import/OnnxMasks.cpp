@@ -23,7 +23,21 @@ const SampleTensor *OnnxImporter::sampleOf(const std::string &name, const Place 
       return &samples.emplace(at, sampleTensorOf(input)).first->second;
   const KnownTensor *tensor = findKnown(at, place);
   std::optional<SampleTensor> sample = tensor ? sampleTensorOf(*tensor) : std::nullopt;
+  if (auto found = repeated.find(at); found != repeated.end())
+    if (sample = sampleTensorOf(found->second.value); sample)
+      sample = broadcastSamples(*sample, found->second.shape);
   return sample ? &samples.emplace(at, std::move(*sample)).first->second : nullptr;
+}
+
+/// True for a node on values that are known. A range up to the batch's size is one of sample numbers.
+bool OnnxImporter::isFoldedFirst(const OnnxNode &node) {
+  for (const std::string &name : node.proto.input()) {
+    const KnownTensor *tensor = name.empty() ? nullptr : findKnown(name, node.place);
+    bool isBatch = tensor && tensor->integer && tensor->isScalar() && tensor->integers[0].perSample;
+    if ((!name.empty() && !tensor) || (node.op() == "Range" && isBatch))
+      return node.op() == "Shape";
+  }
+  return true;
 }
 
 /// Notes the node's result where it is a value that can be evaluated; true when that is all there is to do.

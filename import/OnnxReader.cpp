@@ -154,6 +154,19 @@ bool OnnxImporter::dependsOnUnknown(const onnx::NodeProto &node) const {
                      [&](const std::string &input) { return unknown.count(input) != 0; });
 }
 
+/// True when what patterns made of a node reads something that is not there.
+bool OnnxImporter::readsUnknown(int index) const {
+  std::vector<std::string> names;
+  if (auto found = fused.find(index); found != fused.end())
+    names = found->second.inputs;
+  if (auto found = rotaries.find(index); found != rotaries.end())
+    names = {found->second.input};
+  if (auto found = attentions.find(index); found != attentions.end())
+    names = {found->second.query, found->second.key, found->second.value, found->second.mask};
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string &name) { return unknown.count(name) != 0; });
+}
+
 /// Goes on after a node that is not supported: what it makes is unknown.
 void OnnxImporter::noteUnsupported(int index, const std::string &what) {
   if (!what.empty())
@@ -212,10 +225,10 @@ void OnnxImporter::addNode(int index) {
                  stridedViews.count(index) || groupNorms.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
-  bool known = standard && handler != handlers().end();
-  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+  bool isSupported = standard && handler != handlers().end();
+  if (!isFused && !isSupported && !(standard && isSampleOp(node.op())))
     return noteUnknownOp(index);
-  if (dependsOnUnknown(node.proto))
+  if (dependsOnUnknown(node.proto) || readsUnknown(index))
     return noteUnsupported(index, "");
   try {
     if (auto found = fused.find(index); found != fused.end())
@@ -228,9 +241,10 @@ void OnnxImporter::addNode(int index) {
       return addStridedView(node, found->second);
     if (auto found = groupNorms.find(index); found != groupNorms.end())
       return addGroupNormPattern(node, found->second);
-    if (standard && (addSampleValue(node) || fold(node)))
+    if (standard &&
+        (isFoldedFirst(node) ? fold(node) || addSampleValue(node) : addSampleValue(node) || fold(node)))
       return;
-    if (!known)
+    if (!isSupported)
       return noteUnknownOp(index);
     (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {

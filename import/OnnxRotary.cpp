@@ -46,32 +46,47 @@ std::string OnnxImporter::turned(const std::string &name, RotaryPattern &found) 
     return "";
   bool split = first->second == second->second && low.op_type() == "Split" && low.output_size() == 2 &&
                low.output(0) == lower;
-  if (!split && !(isHalf(first->second, 0) && isHalf(second->second, 1)))
+  if (!split && !(isSlice(first->second) && isSlice(second->second)))
     return "";
-  found.nodes.insert({producers.at(name), producers.at(joined->input(0)), first->second, second->second});
+  found.low = first->second;
+  found.high = second->second;
+  found.nodes.insert({producers.at(name), producers.at(joined->input(0)), found.low, found.high});
   return low.input(0);
 }
 
-/// A slice of the last dimension that begins at 0 (which = 0), or that ends with it.
-bool OnnxImporter::isHalf(int index, int which) {
-  OnnxNode node = nodeAt(index);
-  if (node.op() != "Slice" || node.proto.input_size() < 4)
+/// A slice with bounds that follow from constants and extents: which half it takes is seen when these are
+/// known.
+bool OnnxImporter::isSlice(int index) {
+  const onnx::NodeProto &node = proto.node(index);
+  std::set<int> ignored;
+  constexpr int depth = 32;
+  if (node.op_type() != "Slice" || node.input_size() < 4)
     return false;
-  Place place = node.place;
-  auto number = [&](int input) -> std::optional<int64_t> {
-    std::optional<SampleTensor> value =
-        node.hasInput(input) ? constantOf(node.input(input), place) : std::nullopt;
-    if (!value || value->cells.size() != 1 || !value->isConstant())
+  return std::all_of(node.input().begin() + 1, node.input().end(), [&](const std::string &bound) {
+    return bound.empty() || isTable(bound, depth, ignored);
+  });
+}
+
+/// True when the slices, or the split, of a rotary position take the lower and the upper half of the columns.
+bool OnnxImporter::takesHalves(const RotaryPattern &found, int64_t columns) {
+  auto number = [&](const OnnxNode &node, int input, int64_t fallback) -> std::optional<int64_t> {
+    if (!node.hasInput(input))
+      return fallback;
+    std::optional<SampleTensor> value = constantOf(node.input(input), node.place);
+    if (!value || value->cells.empty() || !value->isConstant())
       return {};
     return wholeNumber(value->cells[0].number);
   };
-  std::optional<int64_t> begin = number(1), end = number(2), axis = number(3), step = 1;
-  if (node.hasInput(4))
-    step = number(4);
-  if (!begin || !end || !axis || step != 1 || (*axis != -1 && *axis != 3))
-    return false;
-  constexpr int64_t toEnd = int64_t(1) << 31;
-  return which == 0 ? *begin == 0 && *end > 0 && *end < toEnd : *begin > 0 && *end >= toEnd;
+  OnnxNode low = nodeAt(found.low), high = nodeAt(found.high);
+  if (found.low == found.high)
+    return (low.integer("axis", 0) == -1 || low.integer("axis", 0) == 3) &&
+           number(low, 1, columns / 2) == columns / 2;
+  auto isPart = [&](const OnnxNode &node, int64_t begin, int64_t end) {
+    std::optional<int64_t> to = number(node, 2, 0), axis = number(node, 3, 0);
+    return to && axis && (*axis == -1 || *axis == 3) && number(node, 1, 0) == begin &&
+           std::min(*to, columns) == end && number(node, 4, 1) == 1;
+  };
+  return isPart(low, 0, columns / 2) && isPart(high, columns / 2, columns);
 }
 
 void OnnxImporter::matchRotary(int add) {
@@ -148,7 +163,8 @@ void OnnxImporter::addRotary(const OnnxNode &node, const RotaryPattern &found) {
     wanted[byRows ? 1 : 2] = places;
     wanted[3] = columns;
     std::optional<SampleTensor> wide = broadcastSamples(*tables[i], wanted);
-    fits = wide && wide->isConstant() && !places.perSample && !columns.perSample && columns.size % 2 == 0;
+    fits = wide && wide->isConstant() && !places.perSample && !columns.perSample && columns.size % 2 == 0 &&
+           takesHalves(found, columns.size);
     if (!fits)
       break;
     wide->shape = {places, columns};
@@ -161,14 +177,14 @@ void OnnxImporter::addRotary(const OnnxNode &node, const RotaryPattern &found) {
   }
   if (!fits)
     node.unsupported("rotary positions of a value of shape " + toString(input) +
-                     " need constant tables for its places and columns");
+                     " need constant tables for its places and columns, and halves that are turned together");
   std::string rows = rowsOf(node, found.input, byRows), joined = joinHeads(node, rows);
   std::string turnedRows = node.output() + ".rotated";
   graph.addNode({"rotary",
                  node.name,
                  {joined, names[0], names[1]},
                  {turnedRows},
-                 {{"interleaved", found.interleaved}},
+                 {{"interleaved", false}},
                  node.place});
   std::string split = byRows ? node.output() : node.output() + ".heads";
   graph.addNode({"reshape", node.name, {turnedRows}, {split}, {}, node.place},

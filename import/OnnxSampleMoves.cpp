@@ -71,7 +71,6 @@ struct Context {
     return known && known->integer ? std::optional(known->integers) : std::nullopt;
   }
 };
-
 Made reshaped(const SampleTensor &x, Shape shape) {
   SampleTensor result = x;
   result.shape = std::move(shape);
@@ -102,9 +101,8 @@ Made unsqueeze(const Context &c) {
   if (!axes)
     return {};
   Shape shape = c.x().shape;
-  size_t rank = shape.size() + axes->size();
   for (int64_t &axis : *axes)
-    axis = normalizeAxis(axis, rank, c.node.place);
+    axis = normalizeAxis(axis, shape.size() + axes->size(), c.node.place);
   std::sort(axes->begin(), axes->end());
   for (int64_t axis : *axes) {
     if (axis > int64_t(shape.size()))
@@ -259,8 +257,7 @@ Made slice(const Context &c) {
     shape[axis].size = end - begin;
   }
   std::vector<int64_t> strides = stridesOf(c.x().shape);
-  int64_t offset = dot(from, strides);
-  return arranged(c.x(), shape, [&](const Indices &at) { return offset + dot(at, strides); });
+  return arranged(c.x(), shape, [&](const Indices &at) { return dot(from, strides) + dot(at, strides); });
 }
 
 /// The index that a cell is: of an extent that is the batch, it must be the sample's own.
@@ -344,12 +341,11 @@ Made triangle(const Context &c) {
   std::optional<Indices> given = c.has(1) ? c.integers(1) : Indices{0};
   if (shape.size() < 2 || !given || given->size() != 1)
     return {};
-  bool upper = c.node.integer("upper", 1) != 0;
   SampleTensor result = c.x();
   int64_t columns = shape.back().size, rows = shape[shape.size() - 2].size;
   for (size_t i = 0; i < result.cells.size(); ++i) {
     int64_t distance = int64_t(i) % columns - int64_t(i) / columns % rows - (*given)[0];
-    if (upper ? distance < 0 : distance > 0)
+    if (c.node.integer("upper", 1) != 0 ? distance < 0 : distance > 0)
       result.cells[i] = {};
   }
   return result;
@@ -394,18 +390,11 @@ std::optional<SampleTensor> broadcastSamples(const SampleTensor &tensor, const S
   return arranged(tensor, shape, [&](const Indices &at) { return dot(at, strides); });
 }
 
-bool isSampleOp(const std::string &op) { return isSampleMath(op) || moves().count(op); }
+bool isSampleMove(const std::string &op) { return moves().count(op) != 0; }
 
-std::optional<SampleTensor> evaluateSamples(const OnnxNode &node, const SampleOperands &operands,
-                                            int64_t replacedBatch) {
-  if (operands.empty() || !operands[0])
-    return {};
-  if (auto move = moves().find(node.op()); move != moves().end()) {
-    return move->second({node, operands, replacedBatch});
-  }
-  if (std::find(operands.begin(), operands.end(), nullptr) != operands.end())
-    return {};
-  return evaluateSampleMath(node, operands);
+std::optional<SampleTensor> evaluateSampleMove(const OnnxNode &node, const SampleOperands &operands,
+                                               int64_t replacedBatch) {
+  return moves().at(node.op())({node, operands, replacedBatch});
 }
 
 } // namespace halfstep

@@ -91,4 +91,17 @@ std::optional<Shape> broadcastOf(const Shape &a, const Shape &b) {
   return result;
 }
 
+bool isSampleOp(const std::string &op) { return isSampleMath(op) || isSampleMove(op); }
+
+std::optional<SampleTensor> evaluateSamples(const OnnxNode &node, const SampleOperands &operands,
+                                            int64_t replacedBatch) {
+  if (operands.empty() || !operands[0])
+    return {};
+  if (isSampleMove(node.op()))
+    return evaluateSampleMove(node, operands, replacedBatch);
+  if (std::find(operands.begin(), operands.end(), nullptr) != operands.end())
+    return {};
+  return evaluateSampleMath(node, operands);
+}
+
 } // namespace halfstep

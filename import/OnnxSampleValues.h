@@ -61,8 +61,11 @@ std::optional<SampleTensor> broadcastSamples(const SampleTensor &tensor, const S
 /// The shape that both broadcast to; nothing when there is none.
 std::optional<Shape> broadcastOf(const Shape &a, const Shape &b);
 
-// Families of ops (OnnxSampleMath.cpp); each returns nothing for what it does not have.
+// Families of ops: those that move cells (OnnxSampleMoves.cpp) and those that compute (OnnxSampleMath.cpp).
 using SampleOperands = std::vector<const SampleTensor *>;
+bool isSampleMove(const std::string &op);
+std::optional<SampleTensor> evaluateSampleMove(const OnnxNode &node, const SampleOperands &operands,
+                                               int64_t replacedBatch);
 bool isSampleMath(const std::string &op);
 std::optional<SampleTensor> evaluateSampleMath(const OnnxNode &node, const SampleOperands &operands);
 

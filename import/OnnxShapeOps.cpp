@@ -37,7 +37,7 @@ void OnnxImporter::addIdentity(const OnnxNode &node) {
     return;
   }
   KnownTensor copy = readTensor(*initializers.at(source), folder, node.place);
-  addTensor(node.output(), copy, /*buffer=*/false, node.place);
+  addTensor(node.output(), std::move(copy), /*buffer=*/false, node.place);
   initializers.emplace(node.output(), initializers.at(source));
 }
 

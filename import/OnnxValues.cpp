@@ -63,7 +63,7 @@ Shape OnnxImporter::shapeOf(const std::string &name, const Place &place) {
   return graph.shapeOf(operand(at, place), place);
 }
 
-std::string OnnxImporter::addTensor(const std::string &name, const KnownTensor &tensor, bool buffer,
+std::string OnnxImporter::addTensor(const std::string &name, KnownTensor tensor, bool buffer,
                                     const Place &place) {
   if (tensor.integer)
     place.badInput("the integer tensor '" + name + "' is used as a floating value");
@@ -72,7 +72,7 @@ std::string OnnxImporter::addTensor(const std::string &name, const KnownTensor &
   parameter.shape = fixedShape(tensor.shape);
   parameter.buffer = buffer;
   parameter.init.kind = Init::Kind::Data;
-  parameter.init.data = tensor.numbers;
+  parameter.init.data = std::move(tensor.numbers);
   parameter.place = placeOf("initializer '" + name + "'");
   graph.addParameter(std::move(parameter));
   return name;

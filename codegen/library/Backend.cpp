@@ -171,20 +171,33 @@ std::string Backend::ir() const {
   return text;
 }
 
-std::string Backend::emit(CodeGenFileType kind) {
-  SmallVector<char, 0> bytes;
-  raw_svector_ostream stream(bytes);
+void Backend::emit(CodeGenFileType kind, raw_pwrite_stream &stream) {
   legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, stream, nullptr, kind))
     throw Diagnostic(ExitCode::Internal, "LLVM cannot emit code for x86-64");
   passes.run(*linked);
   if (!error.empty())
     throw Diagnostic(ExitCode::Internal, "code generation failed: " + error);
+}
+
+std::string Backend::assembly() {
+  SmallVector<char, 0> bytes;
+  raw_svector_ostream stream(bytes);
+  emit(CodeGenFileType::AssemblyFile, stream);
   return std::string(bytes.begin(), bytes.end());
 }
 
-std::string Backend::assembly() { return emit(CodeGenFileType::AssemblyFile); }
-
-std::string Backend::object() { return emit(CodeGenFileType::ObjectFile); }
+void Backend::writeObject(const std::string &path) {
+  std::error_code failure;
+  raw_fd_ostream stream(path, failure, sys::fs::CD_CreateNew);
+  if (!failure) {
+    emit(CodeGenFileType::ObjectFile, stream);
+    stream.close();
+    failure = stream.error();
+    stream.clear_error();
+  }
+  if (failure)
+    throw Diagnostic(ExitCode::Io, path + ": " + failure.message());
+}
 
 } // namespace halfstep

@@ -42,12 +42,13 @@ public:
   std::string bitcode() const;
   std::string ir() const;
   std::string assembly();
-  std::string object();
+  /// Writes the object to a new file.
+  void writeObject(const std::string &path);
 
 private:
   void link(std::unique_ptr<llvm::Module> part);
   void run(const std::function<llvm::ModulePassManager(llvm::PassBuilder &)> &pipeline);
-  std::string emit(llvm::CodeGenFileType kind);
+  void emit(llvm::CodeGenFileType kind, llvm::raw_pwrite_stream &stream);
 
   std::string error; ///< the first that LLVM reported
   std::unique_ptr<llvm::LLVMContext> context;

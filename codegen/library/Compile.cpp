@@ -39,9 +39,10 @@ public:
     request.progress("planning the step");
     describeLibrary();
     request.progress("generating code");
-    const std::string object = makeObject();
+    Backend backend(library.name);
+    makeCode(backend);
     request.progress("writing " + request.outputDir);
-    writeFiles(object);
+    writeFiles(backend);
   }
 
 private:
@@ -95,6 +96,7 @@ private:
           library.scratchBytes = std::max(library.scratchBytes, scratchBytesOf(*planned, level));
       if (request.separateOps)
         values.push_back(valueTable(*planned, batch));
+      dropInitialData(*planned);
       plans.push_back(Frontend::save(*planned));
     }
     library.levels = levels;
@@ -146,7 +148,7 @@ private:
     library.cuda = describeCuda(program, frontend.ptxOf(program), request.recipe, request.note);
   }
 
-  std::string makeObject() {
+  void makeCode(Backend &backend) {
     if (isCuda())
       addCuda();
     std::vector<Part> parts;
@@ -154,7 +156,6 @@ private:
       for (size_t variant = 0; compiled && variant < plans.size(); ++variant)
         parts.push_back({variant, &level, ""});
     runParallel(parts.size(), [&](size_t i) { makePart(parts[i]); });
-    Backend backend(library.name);
     for (const Part &part : parts)
       backend.add(llvm::StringRef(part.bitcode));
     backend.addRuntime(library.hasPrimitives(), isCuda());
@@ -163,13 +164,15 @@ private:
     if (request.profile)
       addStamps(backend, exported);
     backend.hide(exported);
-    return backend.object();
   }
 
-  void writeFiles(const std::string &object) {
+  void writeFiles(Backend &backend) {
     const std::string &name = library.name;
     OutputFolder folder(request.outputDir);
-    folder.write("lib" + name + ".a", archiveOf(name, object));
+    // A file and not a string: initial values may be large.
+    const std::string object = folder.scratch(name + ".o");
+    backend.writeObject(object);
+    writeArchive(folder, name, object);
     linkShared(folder, name, object);
     folder.write(name + ".h", headerText(library));
     folder.write(name + ".manifest.json", manifestText(library));

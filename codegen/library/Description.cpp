@@ -207,6 +207,14 @@ static int64_t moduleBytes(ModuleOp planned, StringRef attribute) {
   return bytes.getInt();
 }
 
+void dropInitialData(ModuleOp planned) {
+  for (auto param : planned.getOps<train::ParamOp>()) {
+    FloatAttr zero = FloatAttr::get(Float64Type::get(planned.getContext()), 0);
+    if (param.getInit().getData())
+      param.setInitAttr(train::InitAttr::get(planned.getContext(), "constant", zero, zero, ElementsAttr()));
+  }
+}
+
 LibraryDescription describe(ModuleOp planned, const Recipe &recipe, const std::string &name) {
   LibraryDescription library;
   library.name = name;

@@ -76,6 +76,9 @@ void checkSignatures(mlir::ModuleOp imported, const std::string &file);
 /// Memory when the tensors of an imported module are so large that their sizes could overflow.
 void checkSizes(mlir::ModuleOp imported, const std::string &file);
 
+/// Makes the initial values of parameters constants of 0: what only generates code need not carry them.
+void dropInitialData(mlir::ModuleOp planned);
+
 /// Describes the library of a module after plan-memory for the recipe's batch, without variants and levels.
 LibraryDescription describe(mlir::ModuleOp planned, const Recipe &recipe, const std::string &name);
 

@@ -12,16 +12,19 @@
 
 namespace halfstep {
 
-std::string archiveOf(const std::string &name, const std::string &object) {
-  const std::string member = name + ".o";
-  llvm::NewArchiveMember entry(llvm::MemoryBufferRef(object, member));
+void writeArchive(OutputFolder &folder, const std::string &name, const std::string &object) {
+  const std::string member = name + ".o", file = "lib" + name + ".a";
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> content =
+      llvm::MemoryBuffer::getFile(object, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!content)
+    throw Diagnostic(ExitCode::Io, folder.finalName(file) + ": " + content.getError().message());
+  llvm::NewArchiveMember entry(llvm::MemoryBufferRef((*content)->getBuffer(), member));
   entry.MemberName = member;
-  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> archive =
-      llvm::writeArchiveToBuffer(entry, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
-                                 /*Deterministic=*/true, /*Thin=*/false);
-  if (!archive)
-    throw Diagnostic(ExitCode::Internal, "lib" + name + ".a: " + llvm::toString(archive.takeError()));
-  return (*archive)->getBuffer().str();
+  llvm::Error error =
+      llvm::writeArchive(folder.reserve(file), entry, llvm::SymtabWritingMode::NormalSymtab,
+                         llvm::object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
+  if (error)
+    throw Diagnostic(ExitCode::Io, folder.finalName(file) + ": " + llvm::toString(std::move(error)));
 }
 
 namespace {
@@ -54,7 +57,7 @@ static std::string asArgument(const std::string &path) { return path.starts_with
 
 void linkShared(OutputFolder &folder, const std::string &name, const std::string &object) {
   const Driver driver = findDriver();
-  const std::string file = "lib" + name + ".so", input = asArgument(folder.scratch(name + ".o", object));
+  const std::string file = "lib" + name + ".so", input = asArgument(object);
   const std::string output = asArgument(folder.reserve(file)), log = folder.scratch("link.log");
   const std::string soname = "-Wl,-soname," + file;
   // No start files: the library has no globals to set up. Of the libraries only those that are used are named
@@ -89,7 +92,9 @@ void linkShared(OutputFolder &folder, const std::string &name, const std::string
   std::string line = reason.empty() ? firstLine(log) : reason;
   // Linkers write through mapped memory: a full disk may end them by a signal, without a message.
   std::error_code error;
-  if (std::filesystem::space(folder.scratch(""), error).available < object.size() && !error)
+  if (std::filesystem::space(folder.scratch(""), error).available <
+          std::filesystem::file_size(object, error) &&
+      !error)
     line = "no space left on the device";
   bool undefined = line.find("undefined") != std::string::npos;
   throw Diagnostic(undefined ? ExitCode::Internal : ExitCode::Io,

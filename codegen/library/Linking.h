@@ -8,11 +8,11 @@
 
 namespace halfstep {
 
-/// libNAME.a with the object as its only member; no dates, owners or paths in it.
-std::string archiveOf(const std::string &name, const std::string &object);
+/// Makes libNAME.a in `folder`, with the file `object` as its only member; no dates, owners or paths in it.
+void writeArchive(OutputFolder &folder, const std::string &name, const std::string &object);
 
-/// Runs the system's linker to make libNAME.so of the object in `folder`. Nothing but libc, libm and the
-/// loader may be left undefined. Throws Io without a linker or when the file cannot be written.
+/// Runs the system's linker to make libNAME.so in `folder` of the file `object`. Nothing but libc, libm and
+/// the loader may be left undefined. Throws Io without a linker or when the file cannot be written.
 void linkShared(OutputFolder &folder, const std::string &name, const std::string &object);
 
 } // namespace halfstep

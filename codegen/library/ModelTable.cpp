@@ -14,7 +14,7 @@ namespace {
 
 class TableWriter {
 public:
-  TableWriter(Module &module, const LibraryDescription &library) : module(module), library(library) {}
+  TableWriter(Module &module, LibraryDescription &library) : module(module), library(library) {}
 
   Constant *write() {
     RecordArray<hs_model> table(1);
@@ -44,7 +44,7 @@ public:
 
 private:
   Module &module;
-  const LibraryDescription &library;
+  LibraryDescription &library;
 
   void setNumbers(hs_model &model) const {
     const Recipe &recipe = library.recipe;
@@ -81,10 +81,12 @@ private:
     return found;
   }
 
-  Constant *initialData(const ParamDescription &param) {
-    return param.init == HS_INIT_DATA
-               ? addBytes(module, "initial_values", param.data.data(), param.data.size(), HS_ALIGNMENT)
-               : nullptr;
+  Constant *initialData(ParamDescription &param) {
+    if (param.init != HS_INIT_DATA)
+      return nullptr;
+    Constant *values = addBytes(module, "initial_values", param.data.data(), param.data.size(), HS_ALIGNMENT);
+    std::string().swap(param.data); // The values of a large model must not be held twice.
+    return values;
   }
 
   Constant *params() {
@@ -179,7 +181,7 @@ void addThunk(Function *target, const std::string &symbol, Constant *first) {
 
 } // namespace
 
-Constant *addModelTable(Module &module, const LibraryDescription &library) {
+Constant *addModelTable(Module &module, LibraryDescription &library) {
   return TableWriter(module, library).write();
 }
 

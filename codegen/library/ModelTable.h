@@ -10,8 +10,8 @@
 namespace halfstep {
 
 /// Adds the model's table to `module`, which holds the step functions of all variants and levels and, if the
-/// library has primitives, hs_onednn_primitive_ops.
-llvm::Constant *addModelTable(llvm::Module &module, const LibraryDescription &library);
+/// library has primitives, hs_onednn_primitive_ops. Initial values move into it.
+llvm::Constant *addModelTable(llvm::Module &module, LibraryDescription &library);
 
 /// Adds NAME_create and so on, which pass their arguments to the hs_instance functions of `module`.
 /// They are the only functions of a library that others may see; returns their names. Usage when the C

@@ -105,11 +105,6 @@ std::string OutputFolder::reserve(const std::string &name) {
   return (staging / name).string();
 }
 
-std::string OutputFolder::scratch(const std::string &name, const std::string &contents) const {
-  writeFile(name, contents);
-  return scratch(name);
-}
-
 void OutputFolder::write(const std::string &name, const std::string &contents) {
   reserve(name);
   writeFile(name, contents);

@@ -23,9 +23,8 @@ public:
   void write(const std::string &name, const std::string &contents);
   /// Adds a file that somebody else writes; returns where.
   std::string reserve(const std::string &name);
-  /// A path for a file that is not a result, with `contents` if given.
+  /// A path for a file that is not a result.
   std::string scratch(const std::string &name) const { return (staging / name).string(); }
-  std::string scratch(const std::string &name, const std::string &contents) const;
   /// Final name of a file, for messages.
   std::string finalName(const std::string &name) const { return (folder / name).string(); }
 

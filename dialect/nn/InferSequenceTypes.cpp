@@ -104,8 +104,11 @@ static LogicalResult checkProjections(std::optional<Location> loc, Adaptor adapt
   if (p.heads < 1 || keyHeads < 1 || p.heads % keyHeads != 0)
     return fail(loc, "attention in ", p.heads, " heads of queries and ", keyHeads,
                 " of keys, expected a number of the first that the second divides");
-  int64_t parts = p.heads + (packed ? 2 * keyHeads : 0), width = query.getDimSize(2);
-  if (p.heads > width || width % parts != 0)
+  int64_t width = query.getDimSize(2);
+  if (p.heads > width)
+    return fail(loc, "attention of ", query, " in ", p.heads, " heads, expected at most ", width);
+  int64_t parts = p.heads + (packed ? 2 * keyHeads : 0);
+  if (width % parts != 0)
     return fail(loc, "attention of ", query, " in ", p.heads, " heads, expected columns for ", parts,
                 " equal parts");
   p.batch = query.getDimSize(0);
