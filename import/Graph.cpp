@@ -91,12 +91,15 @@ static bool readsBoth(const std::string &op) {
 void Graph::checkIds(const Node &node) const {
   for (size_t i = 0; i < node.inputs.size() && !readsBoth(node.op); ++i) {
     bool wanted = node.op == "embedding" && i == 1;
-    if (isIds(node.inputs[i]) == wanted)
+    bool isMask = node.op == "attention" && i + 1 == node.inputs.size() && node.flag("masked");
+    if (isIds(node.inputs[i]) == wanted || isMask)
       continue;
     if (wanted)
       node.place.badInput("'" + node.inputs[i] + "' are the ids of an embedding, expected an input of i64");
-    node.place.badInput("the value '" + node.inputs[i] +
-                        "' holds ids (i64), which only 'embedding', 'compare', 'slice' and 'reshape' read");
+    node.place.badInput(
+        "the value '" + node.inputs[i] +
+        "' holds ids (i64), which only 'embedding', the mask of 'attention', 'compare', 'slice' and "
+        "'reshape' read");
   }
   if (node.op == "compare" && node.inputs.size() == 2 && isIds(node.inputs[0]) != isIds(node.inputs[1]))
     node.place.badInput("one side of the comparison holds ids (i64), the other floating numbers");

@@ -14,7 +14,8 @@ std::string batchHint(int64_t replacedBatch) {
 }
 
 static const ShapeRule &ruleOf(const Node &node) {
-  for (const ShapeRules *rules : {&elementwiseRules(), &layerRules(), &moveRules(), &generalRules()})
+  for (const ShapeRules *rules :
+  for (const ShapeRules *rules : {&elementwiseRules(), &layerRules(), &imageRules(), &sequenceRules(), &moveRules(), &generalRules()})
     if (auto rule = rules->find(node.op); rule != rules->end())
       return rule->second;
   node.place.fail(ExitCode::Unsupported, "unknown op '" + node.op + "'");

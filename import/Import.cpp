@@ -3,6 +3,7 @@
 #include "import/JsonReader.h"
 #include "import/ModuleBuilder.h"
 #include "import/OnnxReader.h"
+#include "import/RecipeAttributes.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/train/TrainDialect.h"
@@ -118,8 +119,7 @@ static void checkStaticShapes(ModuleOp module, const std::string &path) {
 /// Gradients, updates and kernels are what the passes make of a model; they make them once.
 static void checkIsModel(ModuleOp module, const std::string &path) {
   module.walk([&](Operation *op) {
-    if (isa<train::GradientOp, train::SgdUpdateOp, train::AdamwUpdateOp, train::KernelOp, amp::CheckFiniteOp>(
-            op))
+    if (isa<train::GradientOp, train::UpdateOp, train::WeighOp, train::KernelOp, amp::CheckFiniteOp>(op))
       throw Diagnostic(ExitCode::BadInput,
                        placeOf(path, op->getLoc()) + "'" + op->getName().getStringRef().str() +
                            "' is what the compiler adds to a model; expected the model alone, "
@@ -144,6 +144,12 @@ static OwningOpRef<ModuleOp> readMlir(MLIRContext &context, const std::string &c
   checkStaticShapes(*module, path);
   checkIsModel(*module, path);
   setRecipeAttributes(*module, recipe);
+  applyGroups(*module, recipe);
+  // What is no step is found later.
+  if (auto step = module->lookupSymbol<func::FuncOp>(train::kTrainStep); step.getBody().hasOneBlock()) {
+    OpBuilder builder(step.getBody().front().getTerminator());
+    weighBatch(builder, step.getLoc(), recipe, batch, /*count=*/Value());
+  }
   return module;
 }
 

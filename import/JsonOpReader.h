@@ -33,6 +33,10 @@ public:
   void maxPool();
   void avgPool();
   void globalAvgPool();
+  void convTranspose2d();
+  void groupNorm();
+  void instanceNorm();
+  void upsample();
   void flatten();
   void reshape();
   void transpose();
@@ -43,6 +47,19 @@ public:
   void embedding();
   void attention();
   void parameter();
+
+  // JsonGeneral.cpp
+  void clip();
+  void ofAlpha();
+  void selu();
+  void hardsigmoid();
+  void ofTwo();
+  void compare();
+  void reduce();
+  void slice();
+  void pad();
+  void concat();
+  void expand();
 
 private:
   Graph &graph;
@@ -123,6 +140,10 @@ private:
   /// Makes NAME.role, or takes the parameter that "params" names; returns its name.
   std::string declare(const std::string &role, const Shape &shape, Init init, bool buffer = false);
   void pool();
+  void normalizeGroups(int64_t groups);
+
+  /// Takes a number `value` in place of a second input.
+  void secondOperand();
 
   void emit(const Shape &target = {}) { graph.addNode(std::move(node), target); }
 };

@@ -197,11 +197,14 @@ void OpReader::embedding() {
 
 void OpReader::attention() {
   const Shape &input = inputShape(3);
-  int64_t heads = at("heads").asInteger(1, kMaxExtent);
-  int64_t depth = input[2].size / heads / (node.inputs.size() == 1 ? 3 : 1);
+  int64_t heads = at("heads").asInteger(1, kMaxExtent), keyHeads = integer("kv_heads", heads, 1, kMaxExtent);
+  bool masked = boolean("masked", false), packed = node.inputs.size() == (masked ? 2 : 1);
+  int64_t depth = input[2].size / (heads + (packed ? 2 * keyHeads : 0));
   node.attributes = {
       {"heads", heads},
+      {"kv_heads", keyHeads},
       {"causal", boolean("causal", false)},
+      {"masked", masked},
       {"scale", number("scale", 1 / std::sqrt(double(std::max<int64_t>(depth, 1))), -1e6, 1e6)}};
   emit();
 }
@@ -246,6 +249,13 @@ const std::map<std::string, OpEntry> &opTable() {
       {"layer_norm", {&R::layerNorm, {"axis", "eps"}, both}},
       {"max_pool2d", {&R::maxPool, {"kernel", "stride", "padding"}, {}}},
       {"avg_pool2d", {&R::avgPool, {"kernel", "stride", "padding", "count_include_pad"}, {}}},
+      {"conv_transpose2d",
+       {&R::convTranspose2d,
+        {"out", "kernel", "stride", "padding", "dilation", "output_padding", "groups", "bias"},
+        both}},
+      {"group_norm", {&R::groupNorm, {"groups", "eps"}, both}},
+      {"instance_norm", {&R::instanceNorm, {"eps"}, both}},
+      {"upsample", {&R::upsample, {"size", "scale", "mode", "align_corners"}, {}}},
       {"global_avg_pool", {&R::globalAvgPool, {"flatten"}, {}}},
       {"flatten", {&R::flatten, {"start"}, {}}},
       {"reshape", {&R::reshape, {"shape"}, {}}},
@@ -255,10 +265,43 @@ const std::map<std::string, OpEntry> &opTable() {
       {"softmax", {&R::softmax, {"axis"}, {}}},
       {"dropout", {&R::dropout, {"p"}, {}}},
       {"embedding", {&R::embedding, {"rows", "out"}, {"weight"}}},
-      {"attention", {&R::attention, {"heads", "causal", "scale"}, {}}},
+      {"attention", {&R::attention, {"heads", "kv_heads", "causal", "masked", "scale"}, {}}},
       {"parameter", {&R::parameter, {"shape"}, {"weight"}, false}},
+      {"clip", {&R::clip, {"min", "max"}, {}}},
+      {"leaky_relu", {&R::ofAlpha, {"alpha"}, {}}},
+      {"elu", {&R::ofAlpha, {"alpha"}, {}}},
+      {"celu", {&R::ofAlpha, {"alpha"}, {}}},
+      {"thresholded_relu", {&R::ofAlpha, {"alpha"}, {}}},
+      {"selu", {&R::selu, {}, {}}},
+      {"hardsigmoid", {&R::hardsigmoid, {}, {}}},
+      {"sub", {&R::ofTwo, {"value"}, {}}},
+      {"div", {&R::ofTwo, {"value"}, {}}},
+      {"pow", {&R::ofTwo, {"value"}, {}}},
+      {"maximum", {&R::ofTwo, {"value"}, {}}},
+      {"minimum", {&R::ofTwo, {"value"}, {}}},
+      {"prelu", {&R::elementwise, {}, {}, false}},
+      {"compare", {&R::compare, {"predicate", "value"}, {}}},
+      {"where", {&R::elementwise, {}, {}, false}},
+      {"reduce_sum", {&R::reduce, {"axes", "keep_dims"}, {}}},
+      {"reduce_mean", {&R::reduce, {"axes", "keep_dims"}, {}}},
+      {"reduce_max", {&R::reduce, {"axes", "keep_dims"}, {}}},
+      {"reduce_min", {&R::reduce, {"axes", "keep_dims"}, {}}},
+      {"reduce_prod", {&R::reduce, {"axes", "keep_dims"}, {}}},
+      {"log_softmax", {&R::softmax, {"axis"}, {}}},
+      {"slice", {&R::slice, {"axis", "start", "end", "step"}, {}}},
+      {"pad", {&R::pad, {"before", "after", "value"}, {}}},
+      {"concat", {&R::concat, {"axis"}, {}, false}},
+      {"expand", {&R::expand, {"shape"}, {}}},
   };
-  return table;
+  static const std::map<std::string, OpEntry> all = [] {
+    std::map<std::string, OpEntry> made = table;
+    for (const char *function :
+         {"exp", "log", "sqrt", "reciprocal", "abs", "erf", "sin", "cos", "softplus", "log_sigmoid",
+          "softsign", "mish", "hardswish", "sign", "floor", "ceil", "round"})
+      made[function] = {&R::elementwise, {}, {}};
+    return made;
+  }();
+  return all;
 }
 
 void checkKeys(const OpEntry &entry, const JsonOp &op) {

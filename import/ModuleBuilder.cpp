@@ -1,7 +1,9 @@
 // The module around the graph: parameters, attributes, the three functions and the loss.
 #include "import/ModuleBuilder.h"
 #include "import/GraphShapes.h"
+#include "import/LossBuilder.h"
 #include "import/ModuleBuilderFunction.h"
+#include "import/RecipeAttributes.h"
 
 #include "dialect/amp/AmpDialect.h"
 #include "dialect/nn/NNDialect.h"
@@ -11,53 +13,13 @@
 #include "mlir/IR/Verifier.h"
 
 #include <filesystem>
-#include <numeric>
 
 using namespace mlir;
 
 namespace halfstep {
 
-static Type elementTypeOf(MLIRContext *context, const std::string &name) {
-  if (name == "f64")
-    return Float64Type::get(context);
-  if (name == "bf16")
-    return BFloat16Type::get(context);
-  if (name == "f16")
-    return Float16Type::get(context);
-  return Float32Type::get(context);
-}
-
 void loadModelDialects(MLIRContext &context) {
   context.loadDialect<nn::NNDialect, amp::AmpDialect, train::TrainDialect, func::FuncDialect>();
-}
-
-/// Overrides as an attribute; null when there are none.
-static DictionaryAttr classesOf(MLIRContext *context, const std::map<std::string, std::string> &classes) {
-  if (classes.empty())
-    return {};
-  SmallVector<NamedAttribute> entries;
-  for (const auto &[key, name] : classes)
-    entries.emplace_back(StringAttr::get(context, key), StringAttr::get(context, name));
-  return DictionaryAttr::get(context, entries);
-}
-
-static amp::PolicyAttr policyOf(MLIRContext *context, const PrecisionSpec &p) {
-  // Absent where it is what every module has.
-  Type output = p.convert && p.output != "f32" ? elementTypeOf(context, p.output) : Type();
-  return amp::PolicyAttr::get(
-      context, p.name, elementTypeOf(context, p.params), elementTypeOf(context, p.compute), p.casts, p.lists,
-      p.rounding, p.scaler, FloatAttr::get(Float64Type::get(context), p.lossScale), output, p.convert, p.keep,
-      p.masters, p.update, classesOf(context, p.ops), classesOf(context, p.layers));
-}
-
-void setRecipeAttributes(ModuleOp module, const Recipe &recipe) {
-  MLIRContext *context = module.getContext();
-  auto f64 = [&](double value) { return FloatAttr::get(Float64Type::get(context), value); };
-  module->setAttr(amp::kPolicyAttrName, policyOf(context, recipe.precision));
-  const OptimizerSpec &o = recipe.optimizer;
-  module->setAttr(train::kOptimizerAttrName,
-                  train::OptimizerAttr::get(context, o.kind, f64(o.momentum), o.nesterov, f64(o.weightDecay),
-                                            f64(o.beta1), f64(o.beta2), f64(o.eps)));
 }
 
 namespace {
@@ -79,6 +41,7 @@ public:
       (*module)->setAttr(kModelSeedAttr, builder.getI64IntegerAttr(graph.seed));
     for (const Parameter &parameter : graph.parameters)
       addParameter(parameter);
+    applyGroups(*module, recipe);
     checkOutputs();
     addFunction(train::kTrainStep, /*training=*/true, /*loss=*/true, /*outputs=*/false);
     addFunction(train::kEvalStep, /*training=*/false, /*loss=*/true, /*outputs=*/true);
@@ -122,7 +85,8 @@ private:
     train::ParamOp::create(
         builder, locationOf(context(), parameter.place, parameter.name), parameter.name, type,
         train::InitAttr::get(context(), kinds[size_t(init.kind)], f64(init.a), f64(init.b), data),
-        parameter.buffer, /*copy_type=*/TypeAttr(), /*offsets=*/DenseI64ArrayAttr());
+        parameter.buffer, /*copy_type=*/TypeAttr(),
+        /*offsets=*/DenseI64ArrayAttr(), /*split=*/false, /*frozen=*/false, train::OptimizerAttr());
   }
 
   const Shape &outputShape(const std::string &name) {
@@ -141,28 +105,6 @@ private:
                                                  toString(outputShape(output)) +
                                                  "; its first extent must be the batch");
     }
-  }
-
-  bool isClassification() const { return recipe.loss.kind == "cross_entropy"; }
-
-  /// The class axis of the first output: the last, unless the recipe names another.
-  int64_t classAxis(RankedTensorType logits) {
-    Place place{graph.file, 0, 0, "output '" + graph.outputs[0] + "'", 0};
-    if (logits.getRank() < 2)
-      place.badInput("cross_entropy needs an output [N, ..., classes], got shape " +
-                     toString(outputShape(graph.outputs[0])));
-    int64_t axis = normalizeAxis(recipe.loss.axis.value_or(-1), size_t(logits.getRank()), place);
-    if (axis == 0)
-      place.badInput("the class axis cannot be 0, which is the batch");
-    return axis;
-  }
-
-  RankedTensorType targetType(RankedTensorType output) {
-    if (!isClassification())
-      return output;
-    SmallVector<int64_t> extents(output.getShape());
-    extents.erase(extents.begin() + classAxis(output));
-    return RankedTensorType::get(extents, builder.getI64Type());
   }
 
   Type inputElement(const GraphInput &input) {
@@ -193,26 +135,6 @@ private:
     return "y";
   }
 
-  Value emitLoss(Value output, Value target) {
-    Location loc = NameLoc::get(builder.getStringAttr("loss"), fileLoc);
-    RankedTensorType type = cast<RankedTensorType>(output.getType());
-    if (!isClassification()) {
-      SmallVector<int64_t> axes(type.getRank());
-      std::iota(axes.begin(), axes.end(), 0);
-      Value squares = nn::SquaredErrorOp::create(builder, loc, output, target);
-      return nn::ReduceMeanOp::create(builder, loc, squares, axes, /*keep_dims=*/false);
-    }
-    int64_t classes = type.getDimSize(classAxis(type)), rows = type.getNumElements() / classes;
-    Value logits = moveAxisLast(builder, loc, output, classAxis(type));
-    if (type.getRank() > 2) {
-      logits = nn::ReshapeOp::create(builder, loc, logits, ArrayRef<int64_t>{rows, classes});
-      target = nn::ReshapeOp::create(builder, loc, target, ArrayRef<int64_t>{rows});
-    }
-    auto loss = nn::CrossEntropyOp::create(builder, loc, logits, target, f64(recipe.loss.labelSmoothing));
-    return nn::ReduceMeanOp::create(builder, loc, loss.getResult(), ArrayRef<int64_t>{0},
-                                    /*keep_dims=*/false);
-  }
-
   /// The first `count` outputs of the model, each marked as such.
   SmallVector<Value> markOutputs(GraphEmitter &emitter, size_t count) {
     SmallVector<Value> results;
@@ -228,8 +150,9 @@ private:
     for (const GraphInput &input : graph.inputs)
       arguments.push_back(tensorType(input.shape, batch, inputElement(input)));
     RankedTensorType first = tensorType(outputShape(graph.outputs[0]), batch, element);
+    LossBuilder lossBuilder(recipe.loss, first, graph.file, graph.outputs[0]);
     if (loss)
-      arguments.push_back(targetType(first));
+      arguments.push_back(lossBuilder.targetType());
     auto function = func::FuncOp::create(builder, fileLoc, name, builder.getFunctionType(arguments, {}));
     for (auto [i, input] : llvm::enumerate(graph.inputs)) {
       function.setArgAttrs(i, nameAttr(input.name));
@@ -239,9 +162,10 @@ private:
     if (loss) {
       unsigned target = graph.inputs.size();
       function.setArgAttrs(target, nameAttr(targetName()));
-      if (isClassification())
-        function.setArgAttr(target, kClassesAttr,
-                            builder.getI64IntegerAttr(first.getDimSize(classAxis(first))));
+      if (int64_t classes = lossBuilder.classes())
+        function.setArgAttr(target, kClassesAttr, builder.getI64IntegerAttr(classes));
+      if (recipe.loss.ignoreIndex)
+        function.setArgAttr(target, kIgnoreAttr, builder.getI64IntegerAttr(*recipe.loss.ignoreIndex));
     }
 
     OpBuilder::InsertionGuard guard(builder);
@@ -254,8 +178,13 @@ private:
     }
     emitter.emitNodes();
     SmallVector<Value> results = markOutputs(emitter, outputs ? graph.outputs.size() : 1), returned;
-    if (loss)
-      returned.push_back(emitLoss(results[0], block->getArguments().back()));
+    if (loss) {
+      Location loc = NameLoc::get(builder.getStringAttr("loss"), fileLoc);
+      LossBuilder::Loss made = lossBuilder.emit(builder, loc, results[0], block->getArguments().back());
+      returned.push_back(made.value);
+      if (training)
+        weighBatch(builder, loc, recipe, batch, made.count);
+    }
     if (outputs)
       llvm::append_range(returned, results);
     emitter.emitAssigns();

@@ -16,11 +16,10 @@ namespace halfstep {
 inline constexpr llvm::StringLiteral kValueNameAttr = "train.name";
 /// On an argument of ids: what they are below, the number of classes or of rows of a table.
 inline constexpr llvm::StringLiteral kClassesAttr = "train.classes";
+/// On an argument of ids: the one that need not be below, since it does not count.
+inline constexpr llvm::StringLiteral kIgnoreAttr = "train.ignore";
 /// Seed of the initial values, where the model file names one: a module attribute.
 inline constexpr llvm::StringLiteral kModelSeedAttr = "train.model_seed";
-
-/// Sets `amp.policy` and `train.optimizer` as the recipe says. The dialects must be loaded.
-void setRecipeAttributes(mlir::ModuleOp module, const Recipe &recipe);
 
 /// Loads the dialects that an imported module uses.
 void loadModelDialects(mlir::MLIRContext &context);

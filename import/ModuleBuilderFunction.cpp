@@ -61,10 +61,15 @@ const std::map<std::string, GraphEmitter::Emit> &GraphEmitter::emitters() {
         {"conv2d", &E::emitConv2d},
         {"max_pool2d", &E::emitMaxPool},
         {"avg_pool2d", &E::emitAvgPool},
+        {"conv_transpose2d", &E::emitConvTranspose2d},
+        {"group_norm", &E::emitGroupNorm},
+        {"resize2d", &E::emitResize2d},
         {"batch_norm", &E::emitBatchNorm},
         {"layer_norm", &E::emitLayerNorm},
         {"embedding", &E::emitEmbedding},
         {"attention", &E::emitAttention},
+        {"rotary", &E::emitRotary},
+        {"rms_norm", &E::emitRmsNorm},
         {"reshape", &E::emitReshape},
         {"transpose", &E::emitTranspose},
         {"split", &E::emitSplit},
@@ -155,14 +160,15 @@ void GraphEmitter::emitConv2d(const Node &node, Location loc) {
 
 void GraphEmitter::emitMaxPool(const Node &node, Location loc) {
   auto pool = nn::MaxPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
-                                      node.integers("stride"), node.integers("padding"));
+                                      node.integers("stride"), node.integers("padding"),
+                                      optionalIntegers(node, "dilation"));
   define(node, pool.getResult());
 }
 
 void GraphEmitter::emitAvgPool(const Node &node, Location loc) {
   define(node, Value(nn::AvgPool2dOp::create(builder, loc, operand(node, 0), node.integers("kernel"),
                                              node.integers("stride"), node.integers("padding"),
-                                             node.flag("exclude_pad"))));
+                                             node.flag("exclude_pad"), optionalIntegers(node, "uncounted"))));
 }
 
 void GraphEmitter::emitBatchNorm(const Node &node, Location loc) {
@@ -194,17 +200,6 @@ void GraphEmitter::emitLayerNorm(const Node &node, Location loc) {
 
 void GraphEmitter::emitEmbedding(const Node &node, Location loc) {
   define(node, Value(nn::EmbeddingOp::create(builder, loc, operand(node, 0), operand(node, 1))));
-}
-
-void GraphEmitter::emitAttention(const Node &node, Location loc) {
-  SmallVector<Value> projections;
-  for (size_t i = 0; i < node.inputs.size(); ++i)
-    projections.push_back(operand(node, i));
-  auto causal = node.flag("causal") ? builder.getUnitAttr() : UnitAttr();
-  auto attention =
-      nn::AttentionOp::create(builder, loc, projections, builder.getI64IntegerAttr(node.integer("heads")),
-                              causal, builder.getF64FloatAttr(node.number("scale")));
-  define(node, attention.getResult());
 }
 
 void GraphEmitter::emitReshape(const Node &node, Location loc) {

@@ -49,6 +49,8 @@ private:
   mlir::Value optional(const Node &node, size_t index) {
     return node.hasInput(index) ? operand(node, index) : mlir::Value();
   }
+  /// The attribute `key`; null where the node has none.
+  mlir::DenseI64ArrayAttr optionalIntegers(const Node &node, const std::string &key);
   void define(const Node &node, mlir::ValueRange results);
   mlir::Value number(double value, mlir::Location loc);
 
@@ -64,10 +66,15 @@ private:
   void emitConv2d(const Node &node, mlir::Location loc);
   void emitMaxPool(const Node &node, mlir::Location loc);
   void emitAvgPool(const Node &node, mlir::Location loc);
+  void emitConvTranspose2d(const Node &node, mlir::Location loc);
+  void emitGroupNorm(const Node &node, mlir::Location loc);
+  void emitResize2d(const Node &node, mlir::Location loc);
   void emitBatchNorm(const Node &node, mlir::Location loc);
   void emitLayerNorm(const Node &node, mlir::Location loc);
   void emitEmbedding(const Node &node, mlir::Location loc);
   void emitAttention(const Node &node, mlir::Location loc);
+  void emitRotary(const Node &node, mlir::Location loc);
+  void emitRmsNorm(const Node &node, mlir::Location loc);
   void emitReshape(const Node &node, mlir::Location loc);
   void emitTranspose(const Node &node, mlir::Location loc);
   void emitSplit(const Node &node, mlir::Location loc);

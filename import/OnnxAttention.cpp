@@ -66,6 +66,17 @@ std::string OnnxImporter::withoutFactors(std::string name, AttentionPattern &fou
   }
 }
 
+/// The nodes that compute a shape, up to those that read another value's.
+void OnnxImporter::collectShape(const std::string &name, std::set<int> &nodes) const {
+  auto producer = producers.find(name);
+  if (producer == producers.end() || !nodes.insert(producer->second).second)
+    return;
+  const onnx::NodeProto &node = proto.node(producer->second);
+  if (node.op_type() != "Shape")
+    for (const std::string &input : node.input())
+      collectShape(input, nodes);
+}
+
 /// The keys behind their transpose: [b, h, t, d] with its last two dimensions exchanged, alone or between two
 /// reshapes, or [b, t, h, d], which is moved at once.
 std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &found) const {
@@ -86,15 +97,21 @@ std::string OnnxImporter::keysOf(const std::string &name, AttentionPattern &foun
     return "";
   found.nodes.insert(
       {producers.at(name), producers.at(reshape->input(0)), producers.at(transpose->input(0))});
+  for (const onnx::NodeProto *view : {reshape, joined})
+    if (view->input_size() > 1)
+      collectShape(view->input(1), found.nodes);
   return joined->input(0);
 }
 
 bool OnnxImporter::isConstantOf(const std::string &name, double wanted) {
-  if (auto found = initializers.find(name); found != initializers.end()) {
-    KnownTensor tensor = readTensor(*found->second, folder, placeOf("initializer '" + name + "'"));
+  auto isRepeated = [&](const KnownTensor &tensor) {
     return !tensor.integer && std::all_of(tensor.numbers.begin(), tensor.numbers.end(),
                                           [&](double value) { return value == wanted; });
-  }
+  };
+  if (auto found = initializers.find(name); found != initializers.end())
+    return isRepeated(readTensor(*found->second, folder, placeOf("initializer '" + name + "'")));
+  if (auto found = known.find(name); found != known.end())
+    return isRepeated(found->second);
   const onnx::NodeProto *expand = producerOf(name, "Expand");
   std::optional<double> value = scalarOf(expand ? expand->input(0) : name, placeOf(""));
   return value && *value == wanted;
@@ -120,32 +137,99 @@ bool OnnxImporter::isCausalMask(const std::string &name, AttentionPattern &found
   return true;
 }
 
+/// What the mask of `scores` is added to, or chooses from; `scores` itself when there is none.
+std::string OnnxImporter::withoutMask(const std::string &scores, AttentionPattern &found) {
+  if (const onnx::NodeProto *add = producerOf(scores, "Add"); add && add->input_size() == 2) {
+    for (int side : {0, 1})
+      if (isCausalMask(add->input(side), found)) {
+        found.causal = true;
+        found.nodes.insert(producers.at(scores));
+        return add->input(1 - side);
+      }
+    for (int side : {0, 1}) {
+      AttentionPattern ignored;
+      if (!producerOf(withoutFactors(add->input(side), ignored), "MatMul"))
+        continue;
+      found.mask = add->input(1 - side);
+      found.nodes.insert(producers.at(scores));
+      return add->input(side);
+    }
+  }
+  const onnx::NodeProto *where = producerOf(scores, "Where");
+  for (int side : {1, 2}) {
+    std::optional<double> low =
+        where && where->input_size() == 3 ? scalarOf(where->input(3 - side), placeOf("")) : std::nullopt;
+    constexpr double hiding = -1e30;
+    if (!low || *low > hiding)
+      continue;
+    found.mask = where->input(0);
+    found.maskAdded = false;
+    found.maskHides = side == 2;
+    found.nodes.insert(producers.at(scores));
+    return where->input(side);
+  }
+  return scores;
+}
+
+/// The product that takes the softmax's result, also through what makes a row of NaN, whose keys are all
+/// hidden, 0; -1 when there is none.
+int OnnxImporter::weightedBy(int softmax, AttentionPattern &found) {
+  const std::string &weights = proto.node(softmax).output(0);
+  auto isProductOf = [&](int use, const std::string &name) {
+    return use >= 0 && proto.node(use).op_type() == "MatMul" && proto.node(use).input_size() == 2 &&
+           proto.node(use).input(0) == name;
+  };
+  if (int use = onlyUse(weights); use >= 0)
+    return isProductOf(use, weights) ? use : -1;
+  for (int use : uses[weights]) {
+    if (use < 0 || proto.node(use).op_type() != "Where" || proto.node(use).input_size() != 3)
+      continue;
+    const onnx::NodeProto &where = proto.node(use);
+    const onnx::NodeProto *isNan = producerOf(where.input(0), "IsNaN");
+    std::optional<double> zero = scalarOf(where.input(1), placeOf(""));
+    int product = onlyUse(where.output(0));
+    if (!isNan || isNan->input(0) != weights || where.input(2) != weights || !zero || *zero != 0 ||
+        uses[weights].size() != 2 || !isProductOf(product, where.output(0)))
+      continue;
+    found.nodes.insert({use, producers.at(where.input(0))});
+    return product;
+  }
+  return -1;
+}
+
+/// Keys or values before each of their heads is repeated: Reshape(Expand(Unsqueeze(x, 2))).
+std::string OnnxImporter::withoutRepeat(const std::string &name, AttentionPattern &found) {
+  const onnx::NodeProto *joined = producerOf(name, "Reshape");
+  const onnx::NodeProto *repeated = joined ? producerOf(joined->input(0), "Expand") : nullptr;
+  const onnx::NodeProto *spaced = repeated ? producerOf(repeated->input(0), "Unsqueeze") : nullptr;
+  if (!spaced || spaced->input_size() != 2)
+    return name;
+  const KnownTensor *axes = findKnown(spaced->input(1), placeOf(""));
+  if (!axes || axes->fixedIntegers(placeOf("")) != std::vector<int64_t>{2})
+    return name;
+  found.repeated = true;
+  found.nodes.insert({producers.at(name), producers.at(joined->input(0)), producers.at(repeated->input(0))});
+  return spaced->input(0);
+}
+
 void OnnxImporter::matchAttention(int softmax) {
   const onnx::NodeProto &node = proto.node(softmax);
   if (node.input_size() != 1 || node.output_size() != 1 ||
       (nodeAt(softmax).integer("axis", -1) != -1 && nodeAt(softmax).integer("axis", -1) != 3))
     return;
   AttentionPattern found;
-  std::string scores = node.input(0);
-  if (const onnx::NodeProto *add = producerOf(scores, "Add"); add && add->input_size() == 2) {
-    int mask = isCausalMask(add->input(0), found) ? 0 : 1;
-    if (mask == 1 && !isCausalMask(add->input(1), found))
-      return;
-    found.causal = true;
-    found.nodes.insert(producers.at(scores));
-    scores = add->input(1 - mask);
-  }
-  scores = withoutFactors(scores, found);
+  std::string scores = withoutFactors(withoutMask(node.input(0), found), found);
   const onnx::NodeProto *product = producerOf(scores, "MatMul");
-  int weighted = onlyUse(node.output(0));
-  if (!product || product->input_size() != 2 || weighted < 0 || proto.node(weighted).op_type() != "MatMul" ||
-      proto.node(weighted).input_size() != 2 || proto.node(weighted).input(0) != node.output(0))
+  int weighted = weightedBy(softmax, found);
+  if (!product || product->input_size() != 2 || weighted < 0)
     return;
   found.query = withoutFactors(product->input(0), found);
   found.key = keysOf(withoutFactors(product->input(1), found), found);
-  found.value = proto.node(weighted).input(1);
+  found.value = withoutRepeat(proto.node(weighted).input(1), found);
   if (found.key.empty())
     return;
+  if (found.repeated && !found.keyByRows)
+    found.key = withoutRepeat(found.key, found);
   found.nodes.insert({softmax, producers.at(scores)});
   takeAttention(weighted, std::move(found));
 }
@@ -165,15 +249,20 @@ void OnnxImporter::matchAttentionNode(int index) {
 /// Scale and mask of a node of opset 23; unsupported is what has no counterpart.
 OnnxImporter::AttentionPattern OnnxImporter::optionsOf(const OnnxNode &node) const {
   onlyFirstOutput(node);
-  for (int input = 3; input < node.proto.input_size(); ++input)
+  for (int input = 4; input < node.proto.input_size(); ++input)
     if (node.hasInput(input))
-      node.unsupported("'Attention' is supported without a mask and without past keys only");
+      node.unsupported("'Attention' is supported without past keys only");
   if (node.number("softcap", 0) != 0)
     node.unsupported("'Attention' is supported with softcap = 0 only");
+  for (const char *window : {"left_window_size", "right_window_size"})
+    if (node.integer(window, -1) >= 0)
+      node.unsupported("'Attention' is supported without a window only");
   AttentionPattern found;
   found.asNode = true;
   found.scale = node.number("scale", 0);
   found.causal = node.integer("is_causal", 0) != 0;
+  if (node.hasInput(3))
+    found.mask = node.input(3);
   return found;
 }
 
@@ -188,12 +277,16 @@ void OnnxImporter::takeAttention(int last, AttentionPattern found) {
   attentions.emplace(last, std::move(found));
 }
 
-/// The nodes of attention vanish, but for those whose results somebody else needs too.
+/// The nodes of attention and rotary positions vanish, but for those whose results somebody else needs too.
 void OnnxImporter::absorbAttentions() {
   std::set<int> nodes;
   for (const auto &[last, found] : attentions)
     nodes.insert(found.nodes.begin(), found.nodes.end());
-  auto isTaken = [&](int use) { return nodes.count(use) || attentions.count(use); };
+  for (const auto &[last, found] : rotaries)
+    nodes.insert(found.nodes.begin(), found.nodes.end());
+  auto isTaken = [&](int use) {
+    return nodes.count(use) || absorbed.count(use) || attentions.count(use) || rotaries.count(use);
+  };
   for (bool changed = true; changed;) {
     changed = false;
     for (auto at = nodes.begin(); at != nodes.end();) {
@@ -207,115 +300,4 @@ void OnnxImporter::absorbAttentions() {
   absorbed.insert(nodes.begin(), nodes.end());
 }
 
-//===----------------------------------------------------------------------===//
-// Into the graph
-//===----------------------------------------------------------------------===//
-
-/// A value [b, t, h, d]: `name`, or what its transpose to [b, h, t, d] read, or that transposed back.
-std::string OnnxImporter::rowsOf(const OnnxNode &node, const std::string &name, bool byRows) {
-  const onnx::NodeProto *swap = byRows ? nullptr : producerOf(resolve(name), "Transpose");
-  if (byRows || (swap && permutation(*swap) == kSwapHeads))
-    return operand(byRows ? name : swap->input(0), node.place);
-  std::string rows = node.output() + ".rows_of." + name;
-  graph.addNode(
-      {"transpose", node.name, {operand(name, node.place)}, {rows}, {{"perm", kSwapHeads}}, node.place});
-  return rows;
-}
-
-/// A value [b, t, h, d] as [b, t, h * d].
-std::string OnnxImporter::joinHeads(const OnnxNode &node, const std::string &rows) {
-  const std::string made = node.output() + ".joined." + rows;
-  if (graph.hasValue(made))
-    return made;
-  Shape shape = graph.shapeOf(rows, node.place);
-  shape[2].size *= shape[3].size;
-  shape.pop_back();
-  // A view of a value that has this shape already is that value.
-  if (const onnx::NodeProto *view = producerOf(rows, "Reshape")) {
-    std::string source = operand(view->input(0), node.place);
-    if (graph.shapeOf(source, node.place) == shape)
-      return source;
-  }
-  graph.addNode({"reshape", node.name, {rows}, {made}, {}, node.place}, shape);
-  return made;
-}
-
-/// The one value that query, key and value are equal parts of, in this order; "" when there is none.
-std::string OnnxImporter::packedProjections(const std::vector<std::string> &parts) const {
-  for (const Node &split : graph.nodes)
-    if (split.op == "split" && split.outputs == parts) {
-      const std::vector<int64_t> &sizes = split.integers("sizes");
-      if (split.integer("axis") == 2 && std::equal(sizes.begin() + 1, sizes.end(), sizes.begin()))
-        return split.inputs[0];
-    }
-  return "";
-}
-
-double OnnxImporter::scaleOf(const OnnxNode &node, const AttentionPattern &found, int64_t depth) {
-  if (found.asNode)
-    return found.scale != 0 ? found.scale : 1 / std::sqrt(double(depth));
-  double scale = 1;
-  for (const auto &[name, divides] : found.factors) {
-    auto initializer = initializers.find(name);
-    std::optional<double> factor = scalarOf(name, node.place);
-    if (!factor && initializer != initializers.end())
-      if (KnownTensor tensor = readTensor(*initializer->second, folder, node.place); !tensor.integer)
-        factor = tensor.numbers.at(0);
-    if (!factor || !std::isfinite(*factor) || *factor == 0)
-      node.unsupported("the scale of attention must be a constant other than 0, '" + name + "' is none");
-    scale *= divides ? 1 / *factor : *factor;
-  }
-  return scale;
-}
-
-void OnnxImporter::addAttention(const OnnxNode &node, const AttentionPattern &found) {
-  std::vector<std::string> parts;
-  Shape query;
-  for (const std::string &name : {found.query, found.key, found.value}) {
-    std::string rows = rowsOf(node, name, found.keyByRows && name == found.key);
-    Shape shape = graph.shapeOf(rows, node.place);
-    query = parts.empty() ? shape : query;
-    if (shape.size() != 4 || shape[2].perSample || shape[3].perSample || !(shape[2] == query[2]) ||
-        !(shape[3] == query[3]))
-      node.unsupported(
-          "attention is supported on values [n, heads, t, columns] of equal heads and columns, '" + name +
-          "' has shape " + toString(shape));
-    parts.push_back(joinHeads(node, rows));
-  }
-  if (std::string packed = packedProjections(parts); !packed.empty())
-    parts = {packed};
-  std::string rows = node.output() + ".rows";
-  graph.addNode(
-      {"attention",
-       node.name,
-       parts,
-       {rows},
-       {{"heads", query[2].size}, {"causal", found.causal}, {"scale", scaleOf(node, found, query[3].size)}},
-       node.place});
-  std::string split = found.swapped ? node.output() : node.output() + ".heads";
-  graph.addNode({"reshape", node.name, {rows}, {split}, {}, node.place}, query);
-  if (!found.swapped)
-    emit(node, "transpose", {split}, {{"perm", kSwapHeads}});
-  if (!found.asNode)
-    fusedAttentions.push_back(node.name);
-}
-
-/// Attention of opset 23 on values [b, t, h * d].
-void OnnxImporter::addAttentionNode(const OnnxNode &node) {
-  AttentionPattern options = optionsOf(node);
-  int64_t heads = node.integer("q_num_heads", 0);
-  if (heads < 1 || node.integer("kv_num_heads", heads) != heads)
-    node.unsupported("'Attention' is supported with as many heads of keys as of queries only");
-  std::vector<std::string> parts;
-  for (int input : {0, 1, 2})
-    parts.push_back(operand(node.input(input), node.place));
-  const Shape &query = graph.shapeOf(parts[0], node.place);
-  int64_t depth = query.size() == 3 ? std::max<int64_t>(query[2].size / heads, 1) : 1;
-  if (std::string packed = packedProjections(parts); !packed.empty())
-    parts = {packed};
-  emit(node, "attention", parts,
-       {{"heads", heads}, {"causal", options.causal}, {"scale", scaleOf(node, options, depth)}});
-}
-
-/// Rows of a table: by the ids of an input, or the first ones, by numbers that are known.
 } // namespace halfstep

@@ -68,6 +68,14 @@ public:
     place.fail(ExitCode::Unsupported, message);
   }
 
+  /// The value of a key of the node's metadata, which exporters write; empty when there is none.
+  std::string metadata(const std::string &key) const {
+    for (const auto &entry : proto.metadata_props())
+      if (entry.key() == key)
+        return entry.value();
+    return "";
+  }
+
 private:
   const onnx::AttributeProto *typed(const std::string &key, onnx::AttributeProto::AttributeType type) const {
     const auto *found = find(key);
@@ -76,6 +84,9 @@ private:
     return found;
   }
 };
+
+/// The attribute 'epsilon' of a normalisation, which must not be 0.
+double epsilonOf(const OnnxNode &node);
 
 } // namespace halfstep
 

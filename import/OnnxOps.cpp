@@ -8,6 +8,9 @@ namespace halfstep {
 
 void OnnxImporter::emit(const OnnxNode &node, const std::string &op, std::vector<std::string> inputs,
                         Attributes attributes, const Shape &target) {
+  static const std::set<std::string> movers = {"reshape", "transpose", "slice", "expand"};
+  if (movers.count(op) && truths.count(inputs[0]))
+    truths.insert(node.output());
   Node result{op, node.name, std::move(inputs), {node.output()}, std::move(attributes), node.place};
   graph.addNode(std::move(result), target);
 }
@@ -74,63 +77,10 @@ void OnnxImporter::addMul(const OnnxNode &node) {
 void OnnxImporter::addNeg(const OnnxNode &node) { addNumber(node, "mul_number", node.input(0), -1); }
 
 //===----------------------------------------------------------------------===//
-// Contractions
+// Normalisation, dropout
 //===----------------------------------------------------------------------===//
 
-/// [top, left, bottom, right], which is ONNX's order too.
-std::vector<int64_t> OnnxImporter::pads(const OnnxNode &node) const {
-  std::string automatic = node.text("auto_pad", "NOTSET");
-  if (automatic != "NOTSET" && automatic != "VALID")
-    node.unsupported("auto_pad = " + automatic + " is not supported; export explicit pads");
-  std::vector<int64_t> pads = node.integers("pads", std::vector<int64_t>(4));
-  if (automatic == "VALID")
-    pads.assign(4, 0);
-  constexpr int64_t most = int64_t(1) << 31;
-  if (pads.size() != 4 ||
-      std::any_of(pads.begin(), pads.end(), [](int64_t pad) { return pad < 0 || pad > most; }))
-    node.place.badInput("attribute 'pads' must be four numbers of 0 or more");
-  return pads;
-}
-
-/// A pair of positive numbers; `fallback` is for both.
-static std::vector<int64_t> pairOf(const OnnxNode &node, const std::string &key, int64_t fallback) {
-  std::vector<int64_t> pair = node.integers(key, {fallback, fallback});
-  constexpr int64_t most = int64_t(1) << 31;
-  if (pair.size() != 2 || pair[0] < 1 || pair[1] < 1 || pair[0] > most || pair[1] > most)
-    node.place.badInput("attribute '" + key + "' must be two positive numbers");
-  return pair;
-}
-
-void OnnxImporter::addConv(const OnnxNode &node) {
-  std::string weight = operand(node.input(1), node.place);
-  const Shape &shape = graph.shapeOf(weight, node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional convolutions are supported, the weight has shape " +
-                     toString(shape));
-  std::vector<int64_t> kernel = node.integers("kernel_shape", {shape[2].size, shape[3].size});
-  if (kernel != std::vector<int64_t>{shape[2].size, shape[3].size})
-    node.place.badInput("attribute 'kernel_shape' differs from the weight's shape " + toString(shape));
-  int64_t groups = node.integer("group", 1);
-  if (groups < 1)
-    node.place.badInput("attribute 'group' must be positive");
-  std::vector<std::string> inputs = {operand(node.input(0), node.place), weight};
-  const KnownTensor *bias = node.hasInput(2) ? findKnown(node.input(2), node.place) : nullptr;
-  bool zeros =
-      bias && std::all_of(bias->numbers.begin(), bias->numbers.end(), [](double v) { return v == 0; });
-  if (node.hasInput(2) && !zeros)
-    inputs.push_back(operand(node.input(2), node.place));
-  emit(node, "conv2d", inputs,
-       {{"stride", pairOf(node, "strides", 1)},
-        {"padding", pads(node)},
-        {"dilation", pairOf(node, "dilations", 1)},
-        {"groups", groups}});
-}
-
-//===----------------------------------------------------------------------===//
-// Normalisation, pooling, softmax, dropout
-//===----------------------------------------------------------------------===//
-
-static double epsilonOf(const OnnxNode &node) {
+double epsilonOf(const OnnxNode &node) {
   double eps = decimalOf(node.number("epsilon", 1e-5f));
   if (!(eps > 0 && eps <= 1))
     node.place.badInput("attribute 'epsilon' must be in (0, 1]");
@@ -161,52 +111,6 @@ void OnnxImporter::addLayerNorm(const OnnxNode &node) {
     graph.addParameter(std::move(zeros));
   }
   emit(node, "layer_norm", {x, scale, shift}, {{"axis", axis}, {"eps", epsilonOf(node)}});
-}
-
-void OnnxImporter::addPool(const OnnxNode &node, const std::string &op, Attributes attributes) {
-  onlyFirstOutput(node);
-  std::string x = operand(node.input(0), node.place);
-  const Shape &shape = graph.shapeOf(x, node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional pooling is supported, the input has shape " + toString(shape));
-  if (pairOf(node, "dilations", 1) != std::vector<int64_t>{1, 1})
-    node.unsupported("pooling with dilation is not supported");
-  if (!node.find("kernel_shape"))
-    node.place.badInput("attribute 'kernel_shape' is missing");
-  std::vector<int64_t> kernel = pairOf(node, "kernel_shape", 1), stride = pairOf(node, "strides", 1),
-                       pad = pads(node);
-  for (size_t i = 0; i < 2 && node.integer("ceil_mode", 0); ++i)
-    if ((shape[2 + i].size + pad[i] + pad[2 + i] - kernel[i]) % stride[i] != 0)
-      node.unsupported("ceil_mode = 1 is not supported where it adds a window");
-  attributes.insert({{"kernel", kernel}, {"stride", stride}, {"padding", pad}});
-  emit(node, op, {x}, std::move(attributes));
-}
-
-void OnnxImporter::addMaxPool(const OnnxNode &node) { addPool(node, "max_pool2d", {}); }
-
-void OnnxImporter::addAveragePool(const OnnxNode &node) {
-  addPool(node, "avg_pool2d", {{"exclude_pad", node.integer("count_include_pad", 0) == 0}});
-}
-
-/// A window of the image's size.
-void OnnxImporter::addGlobalPool(const OnnxNode &node, bool keepDims) {
-  std::string x = operand(node.input(0), node.place);
-  Shape shape = graph.shapeOf(x, node.place);
-  std::vector<int64_t> image = {shape[2].size, shape[3].size};
-  Attributes attributes = {
-      {"kernel", image}, {"stride", image}, {"padding", std::vector<int64_t>(4)}, {"exclude_pad", false}};
-  if (keepDims)
-    return emit(node, "avg_pool2d", {x}, attributes);
-  std::string pooled = node.output() + ".pooled";
-  graph.addNode({"avg_pool2d", node.name, {x}, {pooled}, attributes, node.place});
-  emit(node, "reshape", {pooled}, {}, {shape[0], shape[1]});
-}
-
-void OnnxImporter::addGlobalAveragePool(const OnnxNode &node) {
-  Shape shape = shapeOf(node.input(0), node.place);
-  if (shape.size() != 4)
-    node.unsupported("only two-dimensional pooling is supported, the input has shape " + toString(shape));
-  addGlobalPool(node, /*keepDims=*/true);
 }
 
 void OnnxImporter::addDropout(const OnnxNode &node) {
@@ -244,11 +148,17 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
         {"Gemm", &I::addGemm},
         {"MatMul", &I::addMatMul},
         {"Conv", &I::addConv},
+        {"ConvTranspose", &I::addConvTranspose},
+        {"Resize", &I::addResize},
+        {"InstanceNormalization", &I::addInstanceNorm},
+        {"GroupNormalization", &I::addGroupNorm},
         {"BatchNormalization", &I::addBatchNorm},
         {"LayerNormalization", &I::addLayerNorm},
+        {"RMSNormalization", &I::addRmsNorm},
         {"MaxPool", &I::addMaxPool},
         {"AveragePool", &I::addAveragePool},
-        {"GlobalAveragePool", &I::addGlobalAveragePool},
+        {"GlobalAveragePool", &I::addGlobalPool},
+        {"GlobalMaxPool", &I::addGlobalPool},
         {"Attention", &I::addAttentionNode},
         {"Dropout", &I::addDropout},
         {"Constant", &I::addConstant},

@@ -1,6 +1,7 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
+#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -11,7 +12,7 @@ namespace halfstep {
 
 namespace {
 constexpr int64_t kOldestOpset = 13,
-                  kNewestOpset = 26; ///< of the ai.onnx domain, in the pinned schema's release
+                  kNewestOpset = 28; ///< of the ai.onnx domain, in the pinned schema's release
 constexpr int kMaxRecursion = 100;
 constexpr size_t kMaxNameLength = 1000;
 } // namespace
@@ -176,7 +177,7 @@ void OnnxImporter::failIfUnsupported() const {
 /// True when `node` was evaluated: its result is known.
 bool OnnxImporter::fold(const OnnxNode &node) {
   // Keeps a small file from making tensors without end.
-  constexpr size_t mostFolded = size_t(1) << 26;
+  constexpr size_t mostFolded = size_t(1) << 24;
   std::vector<const KnownTensor *> inputs;
   for (const std::string &input : node.proto.input())
     inputs.push_back(input.empty() ? nullptr : findKnown(input, node.place));
@@ -195,28 +196,43 @@ bool OnnxImporter::fold(const OnnxNode &node) {
   return true;
 }
 
+void OnnxImporter::noteUnknownOp(int index) {
+  OnnxNode node = nodeAt(index);
+  bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
+  unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
+                           std::to_string(index) + " '" + node.name + "')");
+  noteUnsupported(index, "");
+}
+
 void OnnxImporter::addNode(int index) {
   OnnxNode node = nodeAt(index);
   if (absorbed.count(index) || node.op() == "Constant")
     return;
-  bool isFused = fused.count(index) || attentions.count(index);
+  bool isFused = fused.count(index) || attentions.count(index) || rotaries.count(index) ||
+                 stridedViews.count(index) || groupNorms.count(index);
   auto handler = handlers().find(node.op());
   bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
-  if (!isFused && (!standard || handler == handlers().end())) {
-    unsupportedOps.push_back((standard ? "" : node.proto.domain() + ".") + node.op() + " (node " +
-                             std::to_string(index) + " '" + node.name + "')");
-    return noteUnsupported(index, "");
-  }
+  bool known = standard && handler != handlers().end();
+  if (!isFused && !known && !(standard && isSampleOp(node.op())))
+    return noteUnknownOp(index);
   if (dependsOnUnknown(node.proto))
     return noteUnsupported(index, "");
   try {
     if (auto found = fused.find(index); found != fused.end())
-      return emit(node, found->second.op, {operand(found->second.input, node.place)},
-                  found->second.attributes);
+      return addFused(node, found->second);
+    if (auto found = rotaries.find(index); found != rotaries.end())
+      return addRotary(node, found->second);
     if (auto found = attentions.find(index); found != attentions.end())
       return addAttention(node, found->second);
-    if (!fold(node))
-      (this->*handler->second)(node);
+    if (auto found = stridedViews.find(index); found != stridedViews.end())
+      return addStridedView(node, found->second);
+    if (auto found = groupNorms.find(index); found != groupNorms.end())
+      return addGroupNormPattern(node, found->second);
+    if (standard && (addSampleValue(node) || fold(node)))
+      return;
+    if (!known)
+      return noteUnknownOp(index);
+    (this->*handler->second)(node);
   } catch (const Diagnostic &diagnostic) {
     if (diagnostic.code != ExitCode::Unsupported)
       throw;
@@ -267,9 +283,21 @@ void OnnxImporter::sayNotes() {
          listOf(trainedBatchNorms));
   if (!trainedDropouts.empty())
     note("Dropout exported in inference mode drops elements in training: " + listOf(trainedDropouts));
+  for (const auto &[what, names] : fusedNodes)
+    note("nodes are taken as one " + what + ": " + listOf(names));
   if (!fusedAttentions.empty())
     note("products around a softmax are taken as attention, which makes no tensor of scores: " +
          listOf(fusedAttentions));
+  if (!fusedGroupNorms.empty())
+    note("an InstanceNormalization between reshapes with what scales and shifts it is taken as one group "
+         "normalisation: " +
+         listOf(fusedGroupNorms));
+  if (!foldedBatchNorms.empty())
+    note("BatchNormalization was folded into convolutions by the exporter and is not trained: " +
+         listOf(foldedBatchNorms) +
+         "; to train it, export with torch.onnx.export(..., dynamo=True, optimize=False), or with "
+         "dynamo=False, "
+         "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
 }
 
 onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) {
@@ -285,6 +313,7 @@ onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
                     const std::function<void(const std::string &)> &note) {
   onnx::ModelProto model = parseOnnx(content, file);
+  separateMerged(model, file, note);
   RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
   return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }

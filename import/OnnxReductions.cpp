@@ -30,7 +30,7 @@ void OnnxImporter::addReduceMean(const OnnxNode &node) {
   const Shape &shape = graph.shapeOf(x, node.place);
   std::vector<int64_t> axes = reducedAxes(node, shape.size());
   if (shape.size() == 4 && axes == std::vector<int64_t>{2, 3} && !shape[2].perSample && !shape[3].perSample)
-    return addGlobalPool(node, keepDims);
+    return addGlobalMean(node, keepDims);
   emit(node, "reduce_mean", {x}, {{"axes", axes}, {"keep_dims", keepDims}});
 }
 

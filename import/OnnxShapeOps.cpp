@@ -129,6 +129,8 @@ void OnnxImporter::addSplit(const OnnxNode &node) {
   int64_t axis = normalizeAxis(node.integer("axis", 0), shape.size(), node.place);
   std::vector<int64_t> sizes = node.hasInput(1) ? needKnown(node, 1).fixedIntegers(node.place)
                                                 : equalPieces(node, shape[axis], node.proto.output_size());
+  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end())
+    node.unsupported("'Split' into pieces of which one has no elements is not supported");
   Node split{"split", node.name, {x}, {}, {{"axis", axis}, {"sizes", sizes}}, node.place};
   for (int i = 0; i < node.proto.output_size(); ++i)
     split.outputs.push_back(node.proto.output(i).empty() ? node.name + ".unused" + std::to_string(i)

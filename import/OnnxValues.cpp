@@ -56,6 +56,10 @@ Shape OnnxImporter::shapeOf(const std::string &name, const Place &place) {
     countElements(tensor, place);
     return fixedShape({tensor.dims().begin(), tensor.dims().end()});
   }
+  if (const KnownTensor *tensor = graph.hasValue(at) ? nullptr : findKnown(at, place))
+    return fixedShape(tensor->shape);
+  if (auto sample = samples.find(at); sample != samples.end() && !graph.hasValue(at))
+    return sample->second.shape;
   return graph.shapeOf(operand(at, place), place);
 }
 
@@ -99,6 +103,9 @@ std::string OnnxImporter::operand(const std::string &name, const Place &place) {
                   found->second.shape);
     return at;
   }
+  addEvaluated(at);
+  if (const std::string &made = resolve(at); graph.hasValue(made))
+    return made;
   place.badInput("the value '" + name + "' is not defined before its use");
 }
 

@@ -4,6 +4,9 @@
 #define HALFSTEP_IMPORT_RECIPE_H
 
 #include "import/Diagnostic.h"
+#include "import/LossTable.h"
+#include "import/OptimizerReader.h"
+#include "import/ScheduleReader.h"
 
 #include <cstdint>
 #include <map>
@@ -12,22 +15,6 @@
 #include <vector>
 
 namespace halfstep {
-
-struct LossSpec {
-  std::string kind;            ///< "cross_entropy" or "mse"; empty: none given
-  std::optional<int64_t> axis; ///< class axis; absent: the rule of interfaces.md
-  double labelSmoothing = 0;   ///< in [0, 1)
-};
-
-struct OptimizerSpec {
-  std::string kind = "sgd"; ///< "sgd" or "adamw"
-  double lr = 0.01;
-  double momentum = 0;
-  bool nesterov = false;
-  double weightDecay = 0;
-  double beta1 = 0.9, beta2 = 0.999;
-  double eps = 1e-8;
-};
 
 /// How a dynamic loss scale moves. The defaults are those of torch.amp.GradScaler.
 struct ScalerSpec {
@@ -71,8 +58,11 @@ struct Recipe {
   OptimizerSpec optimizer;
   PrecisionSpec precision;
   int64_t batch = 32;
-  int64_t tailBatch = 0; ///< a second compiled batch size for a short last batch; 0: none
-  double clipNorm = 0;   ///< 0: no clipping
+  int64_t tailBatch = 0;  ///< a second compiled batch size for a short last batch; 0: none
+  double clipNorm = 0;    ///< of all gradients together; 0: no clipping
+  double clipValue = 0;   ///< of each element of a gradient; 0: no clipping
+  int64_t accumulate = 1; ///< batches whose gradients make one update
+  ScheduleSpec schedule;
   uint64_t seed = 0;
   std::string target = "cpu";
   std::string cpuGemm = "auto"; ///< auto, onednn, generated

@@ -58,12 +58,18 @@ Results pool(const RuleInput &s) {
   s.needRank(x, 4, "an image [n, c, h, w]");
   const auto &kernel = s.node.integers("kernel"), &stride = s.node.integers("stride"),
              &pads = s.node.integers("padding");
-  for (size_t i = 0; i < pads.size(); ++i)
-    if (2 * pads[i] > kernel[i % 2])
+  Shape result{x[0], x[1]};
+  for (size_t i = 0; i < 2; ++i) {
+    if (2 * pads[i] > kernel[i])
       s.bad("padding " + std::to_string(pads[i]) + " is more than half of the window " +
-            std::to_string(kernel[i % 2]));
-  return {{x[0], x[1], windows(s, x[2], kernel[0], stride[0], pads[0] + pads[2], 1),
-           windows(s, x[3], kernel[1], stride[1], pads[1] + pads[3], 1)}};
+            std::to_string(kernel[i]));
+    int64_t dilation = s.node.attributes.count("dilation") ? s.node.integers("dilation")[i] : 1;
+    result.push_back(windows(s, x[2 + i], kernel[i], stride[i], pads[i] + pads[2 + i], dilation));
+    if ((result.back().size - 1) * stride[i] - pads[i] >= x[2 + i].size)
+      s.bad("padding " + std::to_string(pads[2 + i]) +
+            " after the image makes a window that holds nothing of it");
+  }
+  return {result};
 }
 
 Results batchNorm(const RuleInput &s) {
@@ -94,23 +100,6 @@ Results embedding(const RuleInput &s) {
   return {result};
 }
 
-Results attention(const RuleInput &s) {
-  if (s.operands.size() == 2)
-    s.bad("attention takes query, key and value, or one input that holds the three side by side; got 2");
-  for (const Shape &operand : s.operands)
-    s.needRank(operand, 3, "an operand [n, t, columns]");
-  Shape result = s.input();
-  int64_t parts = s.operands.size() == 1 ? 3 : 1, heads = s.node.integer("heads");
-  if (result[1].perSample || result[2].perSample || heads > result[2].size ||
-      result[2].size % (parts * heads) != 0)
-    s.bad("the last extent of an operand of shape " + toString(result) + " does not hold " +
-          (parts == 3 ? "query, key and value of " : "") + std::to_string(heads) + " equal heads");
-  result[2].size /= parts;
-  for (size_t i = 1; i < s.operands.size(); ++i)
-    s.needShape(i, {result[0], s.operands[1][1], result[2]}, i == 1 ? "key" : "value");
-  return {result};
-}
-
 } // namespace
 
 const ShapeRules &layerRules() {
@@ -118,14 +107,13 @@ const ShapeRules &layerRules() {
       {"matmul", {2, 3, matmul}}, // lhs, rhs, bias?; transpose_b: bool
       {"conv2d",
        {2, 3, conv2d}}, // x, weight, bias?; stride, padding (top left bottom right), dilation, groups
-      {"max_pool2d", {1, 1, pool}},      // kernel, stride, padding
-      {"avg_pool2d", {1, 1, pool}},      // kernel, stride, padding; exclude_pad: bool
+      {"max_pool2d", {1, 1, pool}},      // kernel, stride, padding, dilation?
+      {"avg_pool2d", {1, 1, pool}},      // kernel, stride, padding, uncounted?; exclude_pad: bool
       {"batch_norm", {5, 5, batchNorm}}, // x, scale, shift, running mean, running variance; eps, momentum
       {"layer_norm", {3, 3, layerNorm}}, // x, scale, shift; axis, eps
       {"softmax", {1, 1, softmax}},      // axis
       {"log_softmax", {1, 1, softmax}},  // axis
       {"embedding", {2, 2, embedding}},  // table, ids
-      {"attention", {1, 3, attention}},  // query, key?, value?; heads, causal: bool, scale: number
   };
   return rules;
 }

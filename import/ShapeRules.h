@@ -50,6 +50,8 @@ inline constexpr size_t kAnyNumber = SIZE_MAX;
 
 const ShapeRules &elementwiseRules();
 const ShapeRules &layerRules();
+const ShapeRules &imageRules();
+const ShapeRules &sequenceRules();
 const ShapeRules &moveRules();
 const ShapeRules &generalRules();
 

@@ -23,6 +23,10 @@ int64_t scalarOffset(StringRef field) {
       .Case("step", 48)
       .Case("clip_norm", 56)
       .Case("guard", 60)
+      .Case("weight", 64)
+      .Case("weight_sum", 72)
+      .Case("first", 80)
+      .Case("apply", 84)
       .Default(-1);
 }
 

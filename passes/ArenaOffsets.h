@@ -14,6 +14,9 @@ inline constexpr int64_t kScalarsBytes = 256;
 /// Every tensor of the arena begins on a multiple of this.
 inline constexpr int64_t kArenaAlignment = 64;
 
+/// Places that a parameter may have: values, working copy, and at most three optimizer slots.
+inline constexpr unsigned kParamParts = 5;
+
 /// Module attributes that plan-memory sets: bytes of scalars and state, and of the whole arena without
 /// scratch.
 inline constexpr llvm::StringLiteral kStateBytesAttr = "train.state_bytes";
@@ -26,7 +29,7 @@ inline constexpr llvm::StringLiteral kSeparateOpsAttr = "train.separate_ops";
 inline constexpr llvm::StringLiteral kSeparateContractionsAttr = "train.separate_contractions";
 
 /// Byte offset of a field of hs_scalars; `field` is one that `train.scalar` may name, or found_inf,
-/// grad_sqnorm, loss.
+/// grad_sqnorm, loss, weight, weight_sum, first, apply.
 int64_t scalarOffset(llvm::StringRef field);
 
 /// Place of part `part` of a parameter: 0 values (of split ones, the low halves), 1 working copy, 2..

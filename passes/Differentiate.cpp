@@ -15,8 +15,8 @@
 //   return %l : tensor<f32>
 //
 // Needs: final types of the forward graph (place-casts). Leaves: one train.gradient, in the parameter's type,
-// for each parameter that the loss depends on. Tests: tests/lit/passes/differentiate.mlir,
-// differentiate-errors.mlir.
+// for each parameter that the loss depends on and that is not frozen. Tests:
+// tests/lit/passes/differentiate.mlir, differentiate-errors.mlir.
 #include "passes/EraseDead.h"
 #include "passes/Passes.h"
 
@@ -86,10 +86,12 @@ private:
     return success();
   }
 
+  static bool isTrained(train::ParamOp param) { return !param.getBuffer() && !param.getFrozen(); }
+
   void findActive() {
     for (Operation &op : step.getBody().front()) {
       auto read = dyn_cast<train::ReadOp>(op);
-      bool parameter = read && !symbols.lookup<train::ParamOp>(read.getParam()).getBuffer();
+      bool parameter = read && isTrained(symbols.lookup<train::ParamOp>(read.getParam()));
       if (!parameter && llvm::none_of(op.getOperands(), [&](Value value) { return active.contains(value); }))
         continue;
       for (Value result : op.getResults())
@@ -167,7 +169,7 @@ private:
 
   void emitGradients() {
     for (auto param : module.getOps<train::ParamOp>()) {
-      if (param.getBuffer())
+      if (!isTrained(param))
         continue;
       auto name = FlatSymbolRefAttr::get(param.getSymNameAttr());
       Value gradient = sum(parameterGradients[name], param.getType(), param.getLoc());

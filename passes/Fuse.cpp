@@ -46,20 +46,27 @@ StringRef kindOf(Operation *op) {
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp, nn::ReduceMaxOp, nn::ReduceMinOp, nn::ReduceProdOp>(
           [](auto) { return "reduce"; })
       .Case<nn::MatmulOp>([](auto) { return "contraction"; })
-      .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
+      .Case<nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return "convolution"; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp>([](auto) { return "row"; })
+      .Case<nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
           [](auto) { return "row"; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return "column"; })
+      .Case<nn::ClassMeanOp>([](auto) { return "class_mean"; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return "column"; })
+      .Case<nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>([](auto) { return "group"; })
+      .Case<nn::Resize2dOp, nn::Resize2dBackwardOp>([](auto) { return "resize"; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return "pool"; })
       .Case<nn::AttentionOp, nn::AttentionBackwardOp>([](auto) { return "attention"; })
+      .Case<nn::RotaryOp>([](auto) { return "rotary"; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>([](auto) { return "embedding"; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp, nn::SliceOp, nn::PlaceOp>([](auto) { return "move"; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return "finite"; })
-      .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return "update"; })
+      .Case<train::WeighOp, train::AccumulateOp>([](auto) { return "accumulate"; })
+      .Case<train::UpdateOp>([](auto) { return "update"; })
       .Case<train::AssignOp>([](auto) { return "assign"; })
       .Default(StringRef());
 }

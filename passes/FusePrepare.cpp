@@ -24,6 +24,16 @@ static void splitBatchNorm(nn::BatchNormOp op) {
   op.erase();
 }
 
+static void splitGroupNorm(nn::GroupNormOp op) {
+  OpBuilder builder(op);
+  auto stats =
+      nn::GroupNormStatsOp::create(builder, op.getLoc(), op.getInput(), op.getGroupsAttr(), op.getEpsAttr());
+  auto apply = nn::GroupNormApplyOp::create(builder, op.getLoc(), op.getInput(), stats.getMean(),
+                                            stats.getRstd(), op.getScale(), op.getShift());
+  op.replaceAllUsesWith(ValueRange{apply, stats.getMean(), stats.getRstd()});
+  op.erase();
+}
+
 //===----------------------------------------------------------------------===//
 // Updates
 //===----------------------------------------------------------------------===//
@@ -36,7 +46,9 @@ struct SweepTypes {
   bool operator==(const SweepTypes &other) const = default;
 };
 
+/// A part of an update. Gradients that are summed over batches are those of the step, before they are added.
 struct Sweep {
+  train::UpdateOp update;
   SweepTypes types;
   SmallVector<Attribute> params;
   SmallVector<Value> gradients;
@@ -44,21 +56,29 @@ struct Sweep {
 
 } // namespace
 
-static SmallVector<Sweep> findSweeps(ArrayAttr params, OperandRange gradients, Operation *from) {
-  SmallVector<Sweep> sweeps;
-  for (auto [name, gradient] : llvm::zip_equal(params.getAsRange<FlatSymbolRefAttr>(), gradients)) {
-    auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(from, name);
+/// What the step adds to `gradient`, where that is a sum over batches; `gradient` itself where it is not.
+static Value addend(Value gradient) {
+  auto sums = gradient.getDefiningOp<train::AccumulateOp>();
+  return sums ? sums.getGradients()[cast<OpResult>(gradient).getResultNumber()] : gradient;
+}
+
+static void findSweeps(train::UpdateOp update, SmallVector<Sweep> &sweeps) {
+  size_t first = sweeps.size();
+  for (auto [name, sum] :
+       llvm::zip_equal(update.getParams().getAsRange<FlatSymbolRefAttr>(), update.getGradients())) {
+    auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(update, name);
+    Value gradient = addend(sum);
     SweepTypes types{getElementTypeOrSelf(gradient), param.getTensorType().getElementType(),
                      param.getStoredElementType(), param.getCopyType().value_or(Type())};
-    Sweep *sweep = llvm::find_if(sweeps, [&](const Sweep &each) { return each.types == types; });
+    auto sweep = std::find_if(sweeps.begin() + first, sweeps.end(),
+                              [&](const Sweep &each) { return each.types == types; });
     if (sweep == sweeps.end()) {
-      sweeps.push_back({types, {}, {}});
-      sweep = &sweeps.back();
+      sweeps.push_back({update, types, {}, {}});
+      sweep = std::prev(sweeps.end());
     }
     sweep->params.push_back(name);
     sweep->gradients.push_back(gradient);
   }
-  return sweeps;
 }
 
 /// True when a kernel writes the memory behind `value`: it is no argument, parameter or number.
@@ -81,13 +101,39 @@ static void separateGradients(SmallVector<Sweep> &sweeps, Operation *before) {
         gradient = copyOf(gradient, before);
 }
 
+/// Replaces the gradients of each sweep by their sums over batches.
+static void accumulateSweeps(OpBuilder &builder, train::AccumulateOp whole, SmallVector<Sweep> &sweeps) {
+  for (Sweep &sweep : sweeps) {
+    auto sums = train::AccumulateOp::create(builder, whole.getLoc(), sweep.gradients, whole.getWeight());
+    sweep.gradients.assign(sums.getSums().begin(), sums.getSums().end());
+  }
+}
+
+static void emitSweep(OpBuilder &builder, const Sweep &sweep, amp::FiniteCombineOp verdict, int64_t element) {
+  train::UpdateOp whole = sweep.update;
+  std::optional<uint64_t> stochastic = whole.getStochastic();
+  bool isRandom = stochastic && sweep.types.param.getIntOrFloatBitWidth() == 16;
+  train::UpdateOp::create(builder, whole.getLoc(), builder.getArrayAttr(sweep.params), sweep.gradients,
+                          verdict.getFoundInf(), verdict.getSqnorm(), whole.getWeights(),
+                          whole.getOptimizer(),
+                          isRandom ? builder.getI64IntegerAttr(element) : IntegerAttr());
+}
+
 /// One check of its gradients and one update a sweep, and one verdict for all.
-template <typename Update>
-static void splitUpdate(Update update) {
-  auto check = update.getFoundInf().template getDefiningOp<amp::CheckFiniteOp>();
-  SmallVector<Sweep> sweeps = findSweeps(update.getParams(), update.getGradients(), update);
-  separateGradients(sweeps, update);
-  OpBuilder builder(update);
+static void splitUpdates(amp::CheckFiniteOp check) {
+  SmallVector<train::UpdateOp> updates;
+  for (Operation *user : check->getUsers())
+    if (auto update = dyn_cast<train::UpdateOp>(user); update && !llvm::is_contained(updates, update))
+      updates.push_back(update);
+  llvm::sort(updates, [](train::UpdateOp a, train::UpdateOp b) { return a->isBeforeInBlock(b); });
+  SmallVector<Sweep> sweeps;
+  for (train::UpdateOp update : updates)
+    findSweeps(update, sweeps);
+  separateGradients(sweeps, check);
+  OpBuilder builder(check);
+  auto whole = check.getGradients().front().getDefiningOp<train::AccumulateOp>();
+  if (whole)
+    accumulateSweeps(builder, whole, sweeps);
   SmallVector<Value> found, norms;
   for (const Sweep &sweep : sweeps) {
     auto partials = amp::FinitePartialsOp::create(builder, check.getLoc(), sweep.gradients);
@@ -97,19 +143,15 @@ static void splitUpdate(Update update) {
   auto verdict = amp::FiniteCombineOp::create(builder, check.getLoc(), found, norms);
   int64_t element = 0;
   for (const Sweep &sweep : sweeps) {
-    SmallVector<Value> operands(sweep.gradients);
-    operands.append({verdict.getFoundInf(), verdict.getSqnorm()});
-    auto part = cast<Update>(builder.insert(update->cloneWithoutRegions()));
-    part->setOperands(operands);
-    part.setParamsAttr(builder.getArrayAttr(sweep.params));
-    if (part.getStochastic())
-      part.setStochastic(sweep.types.param.getIntOrFloatBitWidth() == 16 ? std::optional(element)
-                                                                         : std::nullopt);
+    emitSweep(builder, sweep, verdict, element);
     element += amp::groupElements(ValueRange(sweep.gradients).getTypes());
   }
   check.replaceAllUsesWith(ValueRange{verdict.getFoundInf(), verdict.getSqnorm()});
-  update.erase();
+  for (train::UpdateOp update : updates)
+    update.erase();
   check.erase();
+  if (whole)
+    whole.erase();
 }
 
 //===----------------------------------------------------------------------===//
@@ -145,9 +187,8 @@ static void rewriteAll(func::FuncOp function, void (*rewrite)(Op)) {
 void prepareForFusion(func::FuncOp function) {
   eraseDead(function);
   rewriteAll<nn::BatchNormOp>(function, splitBatchNorm);
-  // The parts stand before the op that they replace, so they are not visited again.
-  rewriteAll<train::SgdUpdateOp>(function, splitUpdate<train::SgdUpdateOp>);
-  rewriteAll<train::AdamwUpdateOp>(function, splitUpdate<train::AdamwUpdateOp>);
+  rewriteAll<nn::GroupNormOp>(function, splitGroupNorm);
+  rewriteAll<amp::CheckFiniteOp>(function, splitUpdates);
   storeReturned(function.getBody().front().getTerminator());
   storeInlined(function);
 }

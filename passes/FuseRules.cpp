@@ -42,7 +42,8 @@ static bool readsAnyType(OpOperand &use) {
   if (isa<ElementwiseOpInterface>(user))
     return readsAligned(use);
   return isRowOp(user) || nn::isReduction(user) ||
-         isa<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(user);
+         isa<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+             nn::BatchNormBackwardParamsOp, nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(user);
 }
 
 bool isRecomputed(Operation *op) {
@@ -58,7 +59,8 @@ bool isStoredRounding(Operation *op) {
   Value stored = cast.getInput();
   Operation *source = stored.getDefiningOp();
   return stored.hasOneUse() &&
-         (nn::isReduction(source) || isa_and_present<nn::LayerNormBackwardParamsOp>(source));
+         (nn::isReduction(source) ||
+          isa_and_present<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp>(source));
 }
 
 //===----------------------------------------------------------------------===//
@@ -90,13 +92,17 @@ bool isPlain(Operation *op) {
 
 /// Numbers of the operands of a row op that are rows, all of one shape; none for other ops.
 static ArrayRef<unsigned> rowOperands(Operation *op) {
-  static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1};
+  static constexpr unsigned first[] = {0}, second[] = {1}, firstTwo[] = {0, 1}, secondAndThird[] = {1, 2};
   return llvm::TypeSwitch<Operation *, ArrayRef<unsigned>>(op)
-      .Case<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LayerNormOp, nn::CrossEntropyOp>(
+      .Case<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LayerNormOp, nn::RmsNormOp, nn::CrossEntropyOp>(
           [](auto) { return ArrayRef(first); })
-      .Case<nn::SoftmaxBackwardOp, nn::LogSoftmaxBackwardOp, nn::LayerNormBackwardInputOp>(
-          [](auto) { return ArrayRef(firstTwo); })
+      .Case<nn::SoftmaxBackwardOp, nn::LogSoftmaxBackwardOp, nn::LayerNormBackwardInputOp,
+            nn::RmsNormBackwardInputOp>([](auto) { return ArrayRef(firstTwo); })
       .Case<nn::CrossEntropyBackwardOp>([](auto) { return ArrayRef(second); })
+      .Case<nn::NllOp>([](auto) { return ArrayRef(first); })
+      .Case<nn::SoftCrossEntropyOp>([](auto) { return ArrayRef(firstTwo); })
+      .Case<nn::NllBackwardOp>([](auto) { return ArrayRef(second); })
+      .Case<nn::SoftCrossEntropyBackwardOp>([](auto) { return ArrayRef(secondAndThird); })
       .Default(ArrayRef<unsigned>());
 }
 
@@ -108,7 +114,8 @@ bool isRowOperand(OpOperand &use) {
 
 bool isRowResult(Value value) {
   Operation *op = value.getDefiningOp();
-  return op && isRowOp(op) && !isa<nn::CrossEntropyOp>(op) && cast<OpResult>(value).getResultNumber() == 0;
+  return op && isRowOp(op) && !isa<nn::CrossEntropyOp, nn::SoftCrossEntropyOp, nn::NllOp>(op) &&
+         cast<OpResult>(value).getResultNumber() == 0;
 }
 
 } // namespace halfstep

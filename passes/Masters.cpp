@@ -133,12 +133,6 @@ LogicalResult storeInType(train::ParamOp param, const Uses &uses, FloatType type
   return success();
 }
 
-template <typename Update>
-void roundStochastically(ModuleOp module) {
-  // The number of the first element is known when updates are split into sweeps.
-  module.walk([](Update update) { update.setStochastic(0); });
-}
-
 struct Masters : impl::MastersBase<Masters> {
   using MastersBase::MastersBase;
 
@@ -150,10 +144,9 @@ struct Masters : impl::MastersBase<Masters> {
     for (auto &[param, uses] : findUses(module))
       if (failed(store(param, uses, policy.getMasters())))
         return signalPassFailure();
-    if (policy.getUpdate() == "stochastic") {
-      roundStochastically<train::SgdUpdateOp>(module);
-      roundStochastically<train::AdamwUpdateOp>(module);
-    }
+    // The number of the first element is known when updates are split into sweeps.
+    if (policy.getUpdate() == "stochastic")
+      module.walk([](train::UpdateOp update) { update.setStochastic(0); });
   }
 
   static LogicalResult verify(ModuleOp module, amp::PolicyAttr policy) {

@@ -64,7 +64,7 @@ struct MinimizeCasts : impl::MinimizeCastsBase<MinimizeCasts> {
     // Gradients first: the rounding of a weight's gradient to the type of its op is one that the check must
     // see, not half of a pair.
     module.walk([](Operation *op) {
-      if (isa<amp::CheckFiniteOp, train::SgdUpdateOp, train::AdamwUpdateOp>(op))
+      if (isa<amp::CheckFiniteOp, train::AccumulateOp, train::UpdateOp>(op))
         readNarrowGradients(op);
     });
     mergeCommon();

@@ -24,12 +24,21 @@ using enum PrecisionClass;
 static constexpr Row rows[] = {
     {"matmul", Lower, Lower, Lower},
     {"conv2d", Lower, Lower, Lower},
+    {"conv_transpose2d", Lower, Lower, Lower},
     {"scaled_dot_product_attention", Lower, Lower, Untouched},
     {"mse_loss", Fp32, Fp32, Fp32},
     {"cross_entropy", Fp32, Fp32, Fp32},
+    {"nll_loss", Fp32, Fp32, Fp32},
+    {"l1_loss", Fp32, Fp32, Fp32},
+    {"smooth_l1_loss", Fp32, Fp32, Fp32},
+    {"huber_loss", Fp32, Fp32, Untouched},
+    {"binary_cross_entropy_with_logits", Fp32, Fp32, Fp32},
     {"binary_cross_entropy", Fp32, Banned, Banned},
     {"softmax", Untouched, Fp32Out, Fp32},
     {"layer_norm", Untouched, Fp32, Fp32},
+    {"group_norm", Untouched, Fp32, Fp32},
+    {"interpolate", Untouched, Fp32, Untouched},
+    {"rms_norm", Untouched, Fp32, Fp32},
     {"gelu", Untouched, Untouched, Fp32},
     {"sum", Untouched, Fp32Out, Fp32},
     {"cat", Promote, Untouched, Promote},
@@ -69,7 +78,9 @@ std::optional<PrecisionClass> lookupPrecisionClass(StringRef list, StringRef key
 }
 
 bool isKept(StringRef keep, StringRef key) {
-  return key == "batch_norm" ? !keep.empty() : key == "layer_norm" && keep == "norms";
+  if (key == "batch_norm")
+    return !keep.empty();
+  return keep == "norms" && (key == "layer_norm" || key == "group_norm" || key == "rms_norm");
 }
 
 } // namespace halfstep

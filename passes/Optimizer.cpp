@@ -5,12 +5,13 @@
 //   train.gradient @w, %1 : tensor<4xf32>
 // becomes
 //   %found, %norm = amp.check_finite %0, %1 : tensor<4xf32>, tensor<4xf32> -> tensor<i32>, tensor<f64>
-//   train.sgd_update [@v, @w] gradients(%0, %1 : ...) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+//   train.update [@v, @w] gradients(%0, %1 : ...) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
 //   ... train.assign @m, %m guard %found : tensor<i32> : tensor<4xf32>
 //
-// The check covers all gradients before any parameter changes: one overflow anywhere skips the whole step,
-// and buffers with it. Needs: train.gradient ops (differentiate). Leaves: none of them. Tests:
-// tests/lit/passes/optimizer.mlir, optimizer-errors.mlir.
+// There is one update for each optimizer that parameters have. The check covers all gradients before any
+// parameter changes: one overflow anywhere skips the whole step, and buffers with it. In a step with
+// train.weigh, what is checked and applied are sums over batches (train.accumulate). Needs: train.gradient
+// ops (differentiate). Leaves: none of them. Tests: tests/lit/passes/optimizer.mlir, optimizer-errors.mlir.
 #include "passes/Passes.h"
 
 #include "dialect/amp/AmpDialect.h"
@@ -27,44 +28,65 @@ namespace halfstep {
 
 namespace {
 
-LogicalResult emitUpdate(OpBuilder &builder, Location loc, train::OptimizerAttr optimizer, ArrayAttr params,
-                         ValueRange gradients, amp::CheckFiniteOp check) {
-  if (optimizer.getKind() == "sgd")
-    train::SgdUpdateOp::create(builder, loc, params, gradients, check.getFoundInf(), check.getSqnorm(),
-                               optimizer.getMomentum(), optimizer.getWeightDecay(),
-                               builder.getBoolAttr(optimizer.getNesterov()), /*stochastic=*/IntegerAttr());
-  else if (optimizer.getKind() == "adamw")
-    train::AdamwUpdateOp::create(builder, loc, params, gradients, check.getFoundInf(), check.getSqnorm(),
-                                 optimizer.getBeta1(), optimizer.getBeta2(), optimizer.getEps(),
-                                 optimizer.getWeightDecay(), /*stochastic=*/IntegerAttr());
-  else
-    return emitError(loc) << "optimizer '" << optimizer.getKind() << "', expected sgd or adamw";
-  return success();
+/// The gradients of the parameters that one optimizer updates.
+struct Group {
+  train::OptimizerAttr optimizer;
+  SmallVector<Attribute> params;
+  SmallVector<Value> gradients;
+};
+
+/// In the order in which the optimizers are met.
+SmallVector<Group> findGroups(ArrayRef<train::GradientOp> found, ValueRange gradients,
+                              train::OptimizerAttr common) {
+  SmallVector<Group> groups;
+  for (auto [i, value] : llvm::enumerate(gradients)) {
+    train::GradientOp gradient = found[i];
+    auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(gradient, gradient.getParamAttr());
+    train::OptimizerAttr optimizer = param.getOptimizer().value_or(common);
+    Group *group = llvm::find_if(groups, [&](Group &each) { return each.optimizer == optimizer; });
+    if (group == groups.end()) {
+      groups.push_back({optimizer, {}, {}});
+      group = &groups.back();
+    }
+    group->params.push_back(gradient.getParamAttr());
+    group->gradients.push_back(value);
+  }
+  return groups;
 }
 
-LogicalResult replaceGradients(func::FuncOp step, ArrayRef<train::GradientOp> found,
-                               train::OptimizerAttr optimizer) {
+/// The step's `train.weigh`, where gradients of several batches are summed.
+train::WeighOp findWeigh(func::FuncOp step) {
+  auto all = step.getOps<train::WeighOp>();
+  return all.empty() ? train::WeighOp() : *all.begin();
+}
+
+void replaceGradients(func::FuncOp step, ArrayRef<train::GradientOp> found, train::OptimizerAttr common) {
   Operation *end = step.getBody().front().getTerminator();
   OpBuilder builder(end);
   SmallVector<Value> gradients;
-  SmallVector<Attribute> params;
   SmallVector<Location> locations;
   for (train::GradientOp gradient : found) {
     gradients.push_back(gradient.getValue());
-    params.push_back(gradient.getParamAttr());
     locations.push_back(gradient.getLoc());
   }
   Location loc = builder.getFusedLoc(locations);
+  Value weights;
+  if (train::WeighOp weigh = findWeigh(step)) {
+    weights = weigh.getSum();
+    auto sums = train::AccumulateOp::create(builder, loc, gradients, weigh.getWeight());
+    gradients.assign(sums.getSums().begin(), sums.getSums().end());
+  }
   auto check = amp::CheckFiniteOp::create(builder, loc, gradients);
-  if (failed(emitUpdate(builder, loc, optimizer, builder.getArrayAttr(params), gradients, check)))
-    return failure();
+  for (const Group &group : findGroups(found, gradients, common))
+    train::UpdateOp::create(builder, loc, builder.getArrayAttr(group.params), group.gradients,
+                            check.getFoundInf(), check.getSqnorm(), weights, group.optimizer,
+                            /*stochastic=*/IntegerAttr());
   for (train::AssignOp assign : llvm::to_vector(step.getOps<train::AssignOp>())) {
     assign->moveBefore(end);
     assign.getFoundInfMutable().assign(check.getFoundInf());
   }
   for (train::GradientOp gradient : found)
     gradient.erase();
-  return success();
 }
 
 struct Optimizer : impl::OptimizerBase<Optimizer> {
@@ -82,8 +104,7 @@ struct Optimizer : impl::OptimizerBase<Optimizer> {
                            << "' attribute: the importer sets it";
         return signalPassFailure();
       }
-      if (failed(replaceGradients(function, gradients, optimizer)))
-        return signalPassFailure();
+      replaceGradients(function, gradients, optimizer);
     }
   }
 };

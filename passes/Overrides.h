@@ -5,6 +5,7 @@
 #include "passes/OpLists.h"
 
 #include "dialect/amp/AmpDialect.h"
+#include "dialect/interfaces/Glob.h"
 
 #include <string>
 
@@ -16,9 +17,6 @@ llvm::StringRef layerOf(mlir::Operation *op);
 
 /// The key under which op lists know `op`; empty where they do not.
 llvm::StringRef precisionKeyOf(mlir::Operation *op);
-
-/// True when `pattern` matches all of `name`: `*` stands for any characters, `?` for one.
-bool matchesGlob(llvm::StringRef pattern, llvm::StringRef name);
 
 struct Override {
   PrecisionClass precisionClass;

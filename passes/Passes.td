@@ -130,8 +130,9 @@ def Optimizer : Pass<"optimizer", "::mlir::ModuleOp"> {
 
     ```mlir
     %found, %norm = amp.check_finite %0, %1 : tensor<4xf32>, tensor<4xf32> -> tensor<i32>, tensor<f64>
-    train.sgd_update [@v, @w] gradients(%0, %1 : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
-      norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, nesterov = false, weight_decay = 0.0 : f64}
+    train.update [@v, @w] gradients(%0, %1 : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
+      norm(%norm : tensor<f64>)
+      {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 9.0e-01 : f64}>}
     train.assign @m, %m guard %found : tensor<i32> : tensor<4xf32>
     ```
   }];

@@ -106,7 +106,7 @@ private:
       return placeOutput(output), success();
     if (auto assign = dyn_cast<train::AssignOp>(op))
       return castAssigned(assign), success();
-    if (isa<train::ReadOp, amp::CastOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
+    if (isa<train::ReadOp, train::WeighOp, amp::CastOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
       return success();
     Decision decision = decide(op);
     if (failed(castOperands(op, decision)) || failed(inferResults(op, decision)))

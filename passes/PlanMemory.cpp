@@ -58,6 +58,11 @@ struct Group {
   OperandRange gradients;
 };
 
+/// The first `count` inputs of the kernel that holds `op`: its gradients.
+OperandRange gradientsOf(Operation *op, size_t count) {
+  return op->getParentOfType<train::KernelOp>().getInputs().take_front(count);
+}
+
 class StatePlan {
 public:
   explicit StatePlan(ModuleOp module) : module(module), builder(module.getContext()), symbols(module) {}
@@ -74,7 +79,8 @@ public:
       cast<train::ParamOp>(param).setOffsets(places);
     module->setAttr(kStateBytesAttr, builder.getI64IntegerAttr(cursor));
     for (Group &group : groups)
-      placeGradients(group);
+      placeGradients(group.gradients);
+    module.walk([&](train::AccumulateOp op) { placeGradients(gradientsOf(op, op.getGradients().size())); });
     return cursor;
   }
 
@@ -82,7 +88,7 @@ public:
   DenseMap<Value, int64_t> gradientOffsets;
 
 private:
-  using Places = SmallVector<int64_t, 4>;
+  using Places = SmallVector<int64_t, kParamParts>;
 
   ModuleOp module;
   OpBuilder builder;
@@ -90,27 +96,22 @@ private:
   int64_t cursor = kScalarsBytes;
   llvm::MapVector<Operation *, Places> offsets;
 
-  template <typename Update>
-  void addGroups(SmallVector<Group> &groups) {
-    module.walk([&](Update update) {
-      auto kernel = update->template getParentOfType<train::KernelOp>();
-      Group group{{}, update.getSlotCount(), kernel.getInputs().take_front(update.getGradients().size())};
-      for (auto name : update.getParams().template getAsRange<FlatSymbolRefAttr>())
+  SmallVector<Group> findGroups() {
+    SmallVector<Group> groups;
+    module.walk([&](train::UpdateOp update) {
+      Group group{{},
+                  int64_t(update.getOptimizer().slots().size()),
+                  gradientsOf(update, update.getGradients().size())};
+      for (auto name : update.getParams().getAsRange<FlatSymbolRefAttr>())
         group.params.push_back(symbols.lookup<train::ParamOp>(name.getValue()));
       groups.push_back(group);
     });
-  }
-
-  SmallVector<Group> findGroups() {
-    SmallVector<Group> groups;
-    addGroups<train::SgdUpdateOp>(groups);
-    addGroups<train::AdamwUpdateOp>(groups);
     return groups;
   }
 
   void placeGroup(const Group &group) {
     for (train::ParamOp param : group.params)
-      offsets[param] = Places(4, -1);
+      offsets[param] = Places(kParamParts, -1);
     auto placePart = [&](unsigned part, Type element) {
       for (train::ParamOp param : group.params) {
         offsets[param][part] = cursor;
@@ -129,7 +130,7 @@ private:
 
   /// Buffers, and parameters that nothing updates.
   void placeAlone(train::ParamOp param) {
-    Places places(4, -1);
+    Places places(kParamParts, -1);
     places[0] = cursor;
     cursor = align(cursor + bytesOf(param.getTensorType().clone(param.getStoredElementType())));
     if (std::optional<Type> copy = param.getCopyType()) {
@@ -139,8 +140,9 @@ private:
     offsets[param] = places;
   }
 
-  void placeGradients(const Group &group) {
-    for (Value gradient : group.gradients) {
+  /// The gradients of an update; those that are added to sums are one flat array too.
+  void placeGradients(OperandRange gradients) {
+    for (Value gradient : gradients) {
       auto type = cast<RankedTensorType>(gradient.getType());
       gradientOffsets[rootOf(gradient)] = cursor;
       cursor += paddedBytes(type, type.getElementType());
@@ -161,8 +163,15 @@ struct Interval {
   bool meets(const Interval &other) const { return first <= other.last && other.first <= last; }
 };
 
-/// The first result of finite_combine is the runtime's found_inf, the second its grad_sqnorm.
-bool isVerdict(train::KernelOp kernel) { return isa<amp::FiniteCombineOp>(kernel.getBlock().front()); }
+/// The fields of the runtime's scalars that the results of `kernel` are; none for a kernel of tensors.
+ArrayRef<StringLiteral> scalarResults(train::KernelOp kernel) {
+  static constexpr StringLiteral verdict[] = {"found_inf", "grad_sqnorm"},
+                                 weights[] = {"weight", "weight_sum"};
+  Operation *op = kernel.getYield()->getPrevNode();
+  return isa_and_present<amp::FiniteCombineOp>(op) ? ArrayRef(verdict)
+         : isa_and_present<train::WeighOp>(op)     ? ArrayRef(weights)
+                                                   : ArrayRef<StringLiteral>();
+}
 
 class WorkPlan {
 public:
@@ -199,7 +208,7 @@ private:
     const bool apart = function->getParentOfType<ModuleOp>()->hasAttr(kSeparateOpsAttr);
     for (auto kernel : function.getOps<train::KernelOp>())
       for (Value result : kernel.getResults())
-        if (!isVerdict(kernel) && !fixed.contains(result))
+        if (scalarResults(kernel).empty() && !fixed.contains(result))
           intervals.push_back({result, align(bytesOf(result.getType())), order[kernel],
                                apart ? int64_t(order.size()) : lastUse(result, order)});
   }
@@ -241,11 +250,10 @@ private:
 
   static void setOffsets(train::KernelOp kernel, const DenseMap<Value, int64_t> &places) {
     SmallVector<int64_t> offsets;
-    if (isVerdict(kernel))
-      offsets = {scalarOffset("found_inf"), scalarOffset("grad_sqnorm")};
-    else
-      for (Value result : kernel.getResults())
-        offsets.push_back(places.at(result));
+    for (auto [i, result] : llvm::enumerate(kernel.getResults())) {
+      ArrayRef<StringLiteral> scalars = scalarResults(kernel);
+      offsets.push_back(scalars.empty() ? places.at(result) : scalarOffset(scalars[i]));
+    }
     kernel.setOffsets(offsets);
   }
 };

@@ -33,7 +33,7 @@ static std::string elementName(RankedTensorType type) { return typeName(type.get
 
 static int64_t slotCount(train::ParamOp param) {
   int64_t count = 0;
-  for (unsigned part = 2; part < 4; ++part)
+  for (unsigned part = 2; part < kParamParts; ++part)
     count += paramOffset(param, part) >= 0;
   return count;
 }
@@ -72,10 +72,9 @@ static void addState(ModuleOp planned, MemoryReport &memory) {
   }
 }
 
-template <typename Update>
 static int64_t gradientBytes(ModuleOp planned) {
   int64_t bytes = 0;
-  planned.walk([&](Update update) {
+  planned.walk([&](train::UpdateOp update) {
     for (Value gradient : update.getGradients())
       bytes += tensorBytes(gradient.getType());
   });
@@ -125,8 +124,7 @@ MemoryReport memoryByKind(ModuleOp planned) {
   addState(planned, memory);
   for (const ActivationReport &activation : activationsOf(planned))
     memory.activations += activation.bytes;
-  memory.gradients =
-      gradientBytes<train::SgdUpdateOp>(planned) + gradientBytes<train::AdamwUpdateOp>(planned);
+  memory.gradients = gradientBytes(planned);
   memory.arena = planned->getAttrOfType<IntegerAttr>(kArenaBytesAttr).getInt();
   memory.workspace = memory.arena - memory.params - memory.masters - memory.moments - memory.activations;
   return memory;

@@ -4,7 +4,8 @@
 #   setup/setup.sh [build|test]      `test` adds what only the tests use; the default is `build`
 #
 # From apt: compilers, MLIR 22 (bookworm-security carries it) and libraries. From PyPI, pinned by version and hash, into
-# ${HALFSTEP_DEPS_DIR:-.deps}: ONNX's schema, oneDNN, and ptxas where no CUDA toolkit is installed.
+# ${HALFSTEP_DEPS_DIR:-.deps}: ONNX's schema, oneDNN, and for tests ptxas (unless a CUDA toolkit has it) and the node tests
+# of ONNX.
 # Python packages are only downloaded and unpacked: no environment is made or changed.
 set -euo pipefail
 
@@ -111,7 +112,7 @@ fetch_wheel() {
   printf '%s==%s --hash=sha256:%s\n' "$1" "$2" "$3" >"$folder/requirement.txt"
   python3 -m pip --disable-pip-version-check -q download --no-deps --only-binary :all: --require-hashes \
     --implementation cp --python-version 3.11 --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
-    --platform manylinux1_x86_64 -d "$folder" -r "$folder/requirement.txt" >"$folder/log" 2>&1 || {
+    --platform manylinux2014_x86_64 --platform manylinux1_x86_64 -d "$folder" -r "$folder/requirement.txt" >"$folder/log" 2>&1 || {
     tail -n 5 "$folder/log" >&2
     return 1
   }
@@ -151,11 +152,15 @@ put_in_place() {
   mv "$1" "$2"
 }
 
+# The schema and the node tests are those of one release.
+fetch_onnx() {
+  fetch_wheel onnx 1.23.2 c03ecf6b835d136108eeaeeafbd0026fc7b3cf98661409fbc6b63d5a29361348
+}
+
 install_onnx_schema() {
   say "fetching ONNX's schema from PyPI (onnx 1.23.2)"
   local wheel
-  wheel=$(fetch_wheel onnx 1.23.2 c03ecf6b835d136108eeaeeafbd0026fc7b3cf98661409fbc6b63d5a29361348) ||
-    fail "cannot download onnx==1.23.2 from PyPI"
+  wheel=$(fetch_onnx) || fail "cannot download onnx==1.23.2 from PyPI"
   unpack "$wheel" onnx/onnx-ml.proto "$work/schema"
   put_in_place "$work/schema" "$deps/onnx"
 }
@@ -173,6 +178,41 @@ install_onednn() {
   ln -s libdnnl.so.3 "$work/onednn-tree/lib/libdnnl.so"
   ln -s libdnnl.so.3 "$work/onednn-tree/lib/libdnnl.so.3.2"
   put_in_place "$work/onednn-tree" "$deps/onednn"
+}
+
+# The package holds its node tests as programs that compute them. They run once, here, with what they import.
+install_onnx_node_tests() {
+  if ! python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+    say "no node tests of ONNX: the packages that make them are for Python 3.11"
+    return
+  fi
+  say "making ONNX's node tests with packages from PyPI (onnx 1.23.2, numpy 2.4.6 and three more, 36 MB)"
+  local wheels=() wheel
+  wheels+=("$(fetch_onnx)") &&
+    wheels+=("$(fetch_wheel numpy 2.4.6 89cd468399cfd2504718f0ba50e410dca55a170b61a02ad92bb18c8a65186e93)") &&
+    wheels+=("$(fetch_wheel ml_dtypes 0.6.0 6c8e39b53e90afda8ce52859c93de4dba3e02b76d85dcf091cc469f9184c6dae)") &&
+    wheels+=("$(fetch_wheel protobuf 7.36.2 89f23aa53c24553a2416fd4fd1ec06f74fa42b14b546d8883128813f775bbfd2)") &&
+    wheels+=("$(fetch_wheel typing_extensions 4.16.0 \
+      481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8)") ||
+    fail "cannot download what makes ONNX's node tests from PyPI"
+  for wheel in "${wheels[@]}"; do
+    python3 -m zipfile -e "$wheel" "$work/node-packages"
+  done
+  PYTHONPATH=$work/node-packages python3 -W ignore - "$work/node-tests" >"$work/node-log" 2>&1 <<'PYTHON' ||
+import argparse, sys
+
+from onnx.backend.test import cmd_tools
+from onnx.backend.test.case import node
+
+# The package's own writer, which by itself writes the tests of whole models.
+cmd_tools.model_test.collect_testcases = lambda: node.collect_testcases(None)
+cmd_tools.generate_data(argparse.Namespace(output=sys.argv[1]))
+PYTHON
+    {
+      tail -n 5 "$work/node-log" >&2
+      fail "cannot make ONNX's node tests"
+    }
+  put_in_place "$work/node-tests/node" "$deps/onnx-node-tests"
 }
 
 have_ptxas() {
@@ -208,6 +248,7 @@ wanted=()
 [[ -f $deps/onnx/onnx-ml.proto ]] || wanted+=(install_onnx_schema)
 [[ -f $deps/onednn/include/dnnl.h && -f $deps/onednn/lib/libdnnl.so ]] || wanted+=(install_onednn)
 [[ $kind != test ]] || have_ptxas || wanted+=(install_ptxas)
+[[ $kind != test || -d $deps/onnx-node-tests ]] || wanted+=(install_onnx_node_tests)
 
 if [[ ${#wanted[@]} -gt 0 ]]; then
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)

@@ -15,19 +15,27 @@ namespace halfstep {
 // Shape and scratch
 //===----------------------------------------------------------------------===//
 
-AttentionShape::AttentionShape(ValueRange projections, int64_t heads, bool causal, double scale,
-                               const CpuLevel &level)
-    : heads(heads), causal(causal), packed(projections.size() == 1), scale(scale) {
+AttentionShape::AttentionShape(ValueRange projections, Value maskValue, const CpuLevel &level)
+    : packed(projections.size() == 1) {
   auto query = cast<RankedTensorType>(projections.front().getType());
   auto key = cast<RankedTensorType>(projections[packed ? 0 : 1].getType());
   form = elementForm(query.getElementType(), level, /*usePairs=*/true);
   batch = query.getDimSize(0);
   queries = query.getDimSize(1);
   keys = key.getDimSize(1);
-  depth = query.getDimSize(2) / heads / (packed ? 3 : 1);
+  depth = query.getDimSize(2);
   // With two vectors a row these leave registers for the vectors of b and a scalar.
   rows = level.registers >= 32 ? 14 : 6;
   width = 2 * form.lanes;
+  if (!maskValue)
+    return;
+  auto type = cast<RankedTensorType>(maskValue.getType());
+  mask = isa<FloatType>(type.getElementType()) ? AttentionMask::Added : AttentionMask::Keys;
+  if (mask == AttentionMask::Keys)
+    return;
+  maskBatch = type.getDimSize(0);
+  maskHeads = type.getDimSize(1);
+  maskQueries = type.getDimSize(2);
 }
 
 Value AttentionScratch::take(int64_t count, Type type) {
@@ -51,34 +59,43 @@ LogicalResult checkAttentionTypes(Operation *op, ValueRange values) {
 // Heads
 //===----------------------------------------------------------------------===//
 
-HeadRows AttentionBuilder::headRows(Value buffer, Value item, int64_t part) {
+static HeadRows rowsFrom(AttentionBuilder &b, Value buffer, Value sample, Value head, int64_t heads) {
   auto type = cast<MemRefType>(buffer.getType());
   int64_t stride = type.getDimSize(2);
-  Value sample = quotient(item, shape.heads), head = remainder(item, shape.heads);
-  Value column = plus(times(head, shape.depth), part * shape.heads * shape.depth);
-  return {flat(buffer), plus(times(sample, type.getDimSize(1) * stride), column), stride};
+  Value column = b.times(b.plus(head, heads), b.shape.depth);
+  return {b.flat(buffer), b.plus(b.times(sample, type.getDimSize(1) * stride), column), stride};
 }
 
-void AttentionBuilder::packAsRows(const HeadRows &head, int64_t rows, Value panels) {
+HeadRows AttentionBuilder::queryRows(Value buffer, Value sample, Value head) {
+  return rowsFrom(*this, buffer, sample, head, 0);
+}
+
+HeadRows AttentionBuilder::keyRows(Value buffer, Value sample, Value keyHead, int64_t part) {
+  int64_t before = shape.packed ? shape.heads + (part - 1) * shape.keyHeads : 0;
+  return rowsFrom(*this, buffer, sample, keyHead, before);
+}
+
+void AttentionBuilder::packAsRows(const HeadRows &head, int64_t rows, Value panels, Value at) {
   int64_t full = rows / shape.width, rest = rows % shape.width;
   auto pack = [&](Value panel, int64_t lanes) {
     emitPack(*this, head.byRow(), times(panel, shape.width), lanes, shape.depth, panels,
-             times(panel, rowPanelElements()), shape.width);
+             plus(at, times(panel, rowPanelElements())), shape.width);
   };
   loop(full, [&](Value panel) { pack(panel, shape.width); });
   if (rest > 0)
     pack(index(full), rest);
 }
 
-void AttentionBuilder::packAsColumns(const HeadRows &head, int64_t rows, Value panels) {
+void AttentionBuilder::packAsColumns(const HeadRows &head, int64_t rows, Value panels, int64_t count,
+                                     Value at) {
   int64_t written = form.steps(rows), steps = form.steps(shape.padded(rows));
   Value zero = zeroVector(form.panel);
   forEachColumns([&](Value column, Value panel, int64_t columns) {
-    Value at = times(panel, columnPanelElements(rows));
-    emitPack(*this, head.byColumn(), column, columns, rows, panels, at, shape.width);
+    Value begin = times(plus(times(panel, count), at), columnPanelElements(rows));
+    emitPack(*this, head.byColumn(), column, columns, rows, panels, begin, shape.width);
     // What lies there is multiplied by zeros, and must not be NaN.
     loop(index(written * shape.width), index(steps * shape.width), form.lanes,
-         [&](Value offset) { storeWhole(zero, panels, plus(at, offset)); });
+         [&](Value offset) { storeWhole(zero, panels, plus(begin, offset)); });
   });
 }
 
@@ -122,8 +139,8 @@ void AttentionBuilder::multiplyIntoStrip(int64_t rows, const TileRows &left, Val
 }
 
 Tile AttentionBuilder::multiplyStrip(TileShape tile, Value strip, int64_t stride, Value panels, Value panelAt,
-                                     Value lo, Value hi) {
-  return carry(lo, hi, 1, zeroTile(*this, tile), [&](Value block, ValueRange carried) {
+                                     Value lo, Value hi, const Tile &sums) {
+  return carry(lo, hi, 1, sums, [&](Value block, ValueRange carried) {
     TileRows left = stripRows(strip, times(block, shape.width), stride);
     Value at = plus(panelAt, times(block, form.steps(shape.width) * shape.width));
     TileColumns right{panels, at, shape.width, /*padded=*/true};

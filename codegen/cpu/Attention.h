@@ -10,28 +10,48 @@
 
 namespace halfstep {
 
-/// The extents of an attention op and how its matrices are cut. A head is an item of work.
+/// What stands in the mask of an attention op.
+enum class AttentionMask { None, Keys, Added };
+
+/// The extents of an attention op and how its matrices are cut. A head is an item of work: of queries
+/// forward, of keys, with all heads of queries that share it, backward.
 struct AttentionShape {
-  AttentionShape(mlir::ValueRange projections, int64_t heads, bool causal, double scale,
-                 const CpuLevel &level);
+  /// `Op`: nn.attention or its backward.
+  template <typename Op>
+  AttentionShape(Op op, const CpuLevel &level) : AttentionShape(op.getProjections(), op.getMask(), level) {
+    heads = int64_t(op.getHeads());
+    keyHeads = op.getKeyHeads();
+    causal = op.getCausal();
+    scale = op.getScale().convertToDouble();
+    depth = depth / (heads + (packed ? 2 * keyHeads : 0));
+  }
 
   ElementForm form;
-  int64_t batch, heads, queries, keys;
+  int64_t batch, heads, keyHeads, queries, keys;
   int64_t depth; ///< columns of a head
   bool causal, packed;
   double scale;
+  AttentionMask mask = AttentionMask::None;
+  int64_t maskBatch = 1, maskHeads = 1, maskQueries = 1; ///< extents of a mask that is added
 
   /// Rows of scores that are held at a time: an even number, since bf16 rows go in pairs.
   int64_t rows;
   /// Columns of a register tile, and the step in which rows of scores are cut.
   int64_t width;
 
-  int64_t items() const { return batch * heads; }
+  /// Heads of queries that share one of keys.
+  int64_t group() const { return heads / keyHeads; }
+  bool isMasked() const { return mask != AttentionMask::None; }
+  /// True where the rows of a head have masks of their own.
+  bool masksQueries() const { return isMasked() && maskQueries > 1; }
   /// A number of queries, keys or columns, up to whole tiles.
   int64_t padded(int64_t count) const { return int64_t(llvm::alignTo(count, width)); }
   /// Scalars of a must be converted, so rows are packed before they are multiplied.
   bool packsRows() const { return !form.pairs() && form.storage != form.compute; }
   int64_t packedRowWidth() const { return int64_t(llvm::alignTo(rows, form.lanes)); }
+
+private:
+  AttentionShape(mlir::ValueRange projections, mlir::Value mask, const CpuLevel &level);
 };
 
 /// Takes parts of the scratch buffer, or counts what they need when there is none.
@@ -67,24 +87,26 @@ public:
 
   const AttentionShape &shape;
 
-  /// Columns [part * heads * depth, ...) of the item's sample, the head's share of them.
-  HeadRows headRows(Value buffer, Value item, int64_t part);
-  /// The head's elements of a tensor [b, heads, t]: where they begin.
-  Value headVector(Value item) { return times(item, shape.queries); }
+  /// A head's rows of the queries, or of a tensor of the result's form.
+  HeadRows queryRows(Value buffer, Value sample, Value head);
+  /// A head's rows of the keys (part 1) or values (part 2), or of their gradients.
+  HeadRows keyRows(Value buffer, Value sample, Value keyHead, int64_t part);
+  /// Where a head's elements of a tensor [b, heads, t] begin.
+  Value headVector(Value sample, Value head) {
+    return times(plus(times(sample, shape.heads), head), shape.queries);
+  }
 
-  /// rows x columns of a head as the right operand of a product over its columns: panels of `width` rows.
-  void packAsRows(const HeadRows &head, int64_t rows, Value panels);
+  /// rows x columns of a head as the right operand of a product over its columns: panels of `width` rows from
+  /// element `at` on.
+  void packAsRows(const HeadRows &head, int64_t rows, Value panels, Value at);
   int64_t rowPanelElements() const { return form.steps(shape.depth) * shape.width; }
   int64_t rowPanelsElements(int64_t rows) const {
     return shape.padded(rows) / shape.width * rowPanelElements();
   }
   /// The same as the right operand of a product over its rows: panels of `width` columns, rows beyond the
-  /// last being zero.
-  void packAsColumns(const HeadRows &head, int64_t rows, Value panels);
+  /// last being zero. `count` heads of `rows` rows each may lie in the panels; this is number `at`.
+  void packAsColumns(const HeadRows &head, int64_t rows, Value panels, int64_t count, Value at);
   int64_t columnPanelElements(int64_t rows) const { return form.steps(shape.padded(rows)) * shape.width; }
-  int64_t columnPanelsElements(int64_t rows) const {
-    return shape.padded(shape.depth) / shape.width * columnPanelElements(rows);
-  }
 
   /// body(column, its panel, static number of columns) for each panel of columns of a head.
   void forEachColumns(llvm::function_ref<void(Value column, Value panel, int64_t columns)> body);
@@ -99,11 +121,21 @@ public:
   /// strip[r][block * width ...] = rows x panels[block] over a head's columns, for the blocks lo..hi.
   void multiplyIntoStrip(int64_t rows, const TileRows &left, Value panels, Value lo, Value hi, Value strip,
                          int64_t stride);
-  /// strip x panel over the blocks lo..hi of `width` rows each.
+  /// sums + strip x panel over the blocks lo..hi of `width` rows each.
   Tile multiplyStrip(TileShape tile, Value strip, int64_t stride, Value panels, Value panelAt, Value lo,
-                     Value hi);
+                     Value hi, const Tile &sums);
   /// Rounds a tile of a head's columns and stores it from row `row` on.
   void storeHead(TileShape tile, const Tile &values, const HeadRows &head, Value row, Value column);
+
+  // Masks (AttentionMask.cpp), as numbers of the compute type that are added to scores, infinitely low for
+  // hidden keys.
+  /// The place in a flat mask where the keys of a row begin.
+  Value maskRow(Value sample, Value head, Value query);
+  /// The mask of all keys from `at` of the flat mask on.
+  void expandMask(Value mask, Value at, Value expanded);
+  /// Element `at` of a flat mask.
+  Value maskAt(Value mask, Value at);
+  Value isHidden(Value expanded);
 
   // Vectors and scalars of the compute type.
   Value splat(double value);

@@ -9,14 +9,11 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace halfstep {
-
-static AttentionShape shapeOf(nn::AttentionOp op, const CpuLevel &level) {
-  return {op.getProjections(), int64_t(op.getHeads()), op.getCausal(), op.getScale().convertToDouble(),
-          level};
-}
 
 namespace {
 
@@ -33,6 +30,8 @@ struct ForwardScratch {
     factors = scratch.take(rowVectors, s.form.compute);
     if (s.packsRows())
       queryRows = scratch.take(s.packedRowWidth() * s.depth, s.form.panel);
+    if (s.isMasked())
+      mask = scratch.take(keys, s.form.compute);
   }
 
   Value keyPanels, valuePanels;
@@ -42,6 +41,8 @@ struct ForwardScratch {
   /// by.
   Value greatest, factors;
   Value queryRows;
+  /// The mask of all keys, of a row or of a head.
+  Value mask;
 };
 
 class ForwardEmitter {
@@ -49,24 +50,34 @@ public:
   ForwardEmitter(AttentionBuilder &b, const ForwardScratch &scratch)
       : b(b), s(b.shape), scratch(scratch), stride(s.padded(s.keys)) {}
 
-  void head(Value item, ArrayRef<Value> projections, Value result, Value lse) {
-    HeadRows query = b.headRows(projections[0], item, 0);
-    HeadRows key = b.headRows(projections[s.packed ? 0 : 1], item, s.packed ? 1 : 0);
-    HeadRows value = b.headRows(projections[s.packed ? 0 : 2], item, s.packed ? 2 : 0);
-    HeadRows out = b.headRows(result, item, 0);
-    b.packAsRows(key, s.keys, scratch.keyPanels);
-    b.packAsColumns(value, s.keys, scratch.valuePanels);
-    Value lseAt = b.headVector(item), flatLse = b.flat(lse);
+  /// `mask` is null when there is none.
+  void head(Value item, ArrayRef<Value> projections, Value mask, Value result, Value lse) {
+    Value sample = b.quotient(item, s.heads), number = b.remainder(item, s.heads);
+    Value keyHead = b.quotient(number, s.group());
+    HeadRows query = b.queryRows(projections[0], sample, number);
+    HeadRows key = b.keyRows(projections[s.packed ? 0 : 1], sample, keyHead, 1);
+    HeadRows value = b.keyRows(projections[s.packed ? 0 : 2], sample, keyHead, 2);
+    HeadRows out = b.queryRows(result, sample, number);
+    b.packAsRows(key, s.keys, scratch.keyPanels, b.index(0));
+    b.packAsColumns(value, s.keys, scratch.valuePanels, 1, b.index(0));
+    if (mask && !s.masksQueries())
+      b.expandMask(mask, b.maskRow(sample, number, b.index(0)), scratch.mask);
+    Value lseAt = b.headVector(sample, number), flatLse = b.flat(lse);
     b.forEachStrip(s.queries, [&](Value row, int64_t rows) {
       Value blocks = visibleBlocks(row, rows);
       TileRows left = b.leftRows(query, row, rows, scratch.queryRows);
       b.multiplyIntoStrip(rows, left, scratch.keyPanels, b.index(0), blocks, scratch.scores, stride);
-      b.loop(rows, [&](Value i) { exponentials(i, b.plus(row, i), blocks); });
+      b.loop(rows, [&](Value i) {
+        if (s.masksQueries())
+          b.expandMask(mask, b.maskRow(sample, number, b.plus(row, i)), scratch.mask);
+        exponentials(i, b.plus(row, i), blocks);
+      });
       finishRows(rows, flatLse, b.plus(lseAt, row));
       b.forEachColumns([&](Value column, Value panel, int64_t columns) {
         TileShape tile{rows, columns};
         Tile sums = b.multiplyStrip(tile, scratch.weights, stride, scratch.valuePanels,
-                                    b.times(panel, b.columnPanelElements(s.keys)), b.index(0), blocks);
+                                    b.times(panel, b.columnPanelElements(s.keys)), b.index(0), blocks,
+                                    zeroTile(b, tile));
         b.storeHead(tile, normalized(tile, sums), out, row, column);
       });
     });
@@ -105,6 +116,12 @@ private:
     return arith::SelectOp::create(b, isGreater, lhs, rhs);
   }
 
+  /// Scores from the key `place` on with their mask.
+  Value masked(Value score, Value place) {
+    Value mask = b.loadWhole(scratch.mask, place);
+    return arith::SelectOp::create(b, b.isHidden(mask), mask, arith::AddFOp::create(b, score, mask));
+  }
+
   /// Exponentials of row `i` of the strip, which belongs to query `query`, and their sum.
   void exponentials(Value i, Value query, Value blocks) {
     Value at = b.times(i, stride), bound = b.index(s.keys);
@@ -114,6 +131,8 @@ private:
     SmallVector<Value> most =
         overRow(at, blocks, {lowest, lowest}, [&](Value place, Value address, MutableArrayRef<Value> max) {
           Value score = arith::MulFOp::create(b, b.loadWhole(scratch.scores, address), scale);
+          if (s.isMasked())
+            score = masked(score, place);
           score = arith::SelectOp::create(b, b.isBelow(place, bound), score, lowest);
           b.storeWhole(score, scratch.scores, address);
           max[0] = greater(score, max[0]);
@@ -121,6 +140,8 @@ private:
     Value max =
         b.inAllLanes(greater(most[0], most[1]), [&](Value lhs, Value rhs) { return greater(lhs, rhs); });
     Value zero = b.splat(0);
+    if (s.isMasked()) // The exponentials of a row whose keys are all hidden shall be 0, not NaN.
+      max = arith::SelectOp::create(b, b.isHidden(max), zero, max);
     SmallVector<Value> sums =
         overRow(at, blocks, {zero, zero}, [&](Value, Value address, MutableArrayRef<Value> sum) {
           Value distance = arith::SubFOp::create(b, b.loadWhole(scratch.scores, address), max);
@@ -133,15 +154,22 @@ private:
     b.storeScalar(b.firstLane(sum), scratch.factors, i);
   }
 
-  /// From the rows' greatest scores and sums: their logarithms to `lse`, and their factors.
+  /// From the rows' greatest scores and sums: their logarithms to `lse`, and their factors. A row without
+  /// keys has the sum 0; its logarithm is infinite, which makes its exponentials 0 backward too.
   void finishRows(int64_t rows, Value lse, Value lseAt) {
-    Value one = b.splat(1);
+    Value one = b.splat(1), zero = b.splat(0), infinity = b.splat(std::numeric_limits<double>::infinity());
     for (int64_t row = 0; row < rows; row += b.form.lanes) {
       Value sum = b.loadWhole(scratch.factors, b.index(row));
       Value max = b.loadWhole(scratch.greatest, b.index(row));
       Value logarithm = arith::AddFOp::create(b, max, math::LogOp::create(b, sum));
+      Value factor = arith::DivFOp::create(b, one, sum);
+      if (s.isMasked()) {
+        Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, zero);
+        logarithm = arith::SelectOp::create(b, isEmpty, infinity, logarithm);
+        factor = arith::SelectOp::create(b, isEmpty, zero, factor);
+      }
       b.store(logarithm, lse, b.plus(lseAt, row), std::min(b.form.lanes, rows - row));
-      b.storeWhole(arith::DivFOp::create(b, one, sum), scratch.factors, b.index(row));
+      b.storeWhole(factor, scratch.factors, b.index(row));
     }
   }
 
@@ -160,11 +188,11 @@ private:
 } // namespace
 
 ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level) {
-  AttentionShape shape = shapeOf(cast<nn::AttentionOp>(kernel.getBlock().front()), level);
+  AttentionShape shape(cast<nn::AttentionOp>(coreOf(kernel)), level);
   AttentionScratch scratch(nullptr, {});
   ForwardScratch parts(scratch, shape);
   ContractionPlan plan;
-  plan.items = shape.items();
+  plan.items = shape.batch * shape.heads;
   plan.grain = grainFor(2 * shape.queries * shape.keys * shape.depth, plan.items);
   plan.scratchBytes = scratch.bytes();
   return plan;
@@ -176,16 +204,17 @@ LogicalResult emitAttention(KernelBuilder &outer, const KernelCall &call) {
   typed.push_back(op.getResult());
   if (failed(checkAttentionTypes(op, typed)))
     return failure();
-  AttentionShape shape = shapeOf(op, outer.level);
+  AttentionShape shape(op, outer.level);
   AttentionBuilder b(outer, shape);
   AttentionScratch scratch(&b, call.scratch);
   ForwardScratch parts(scratch, shape);
   SmallVector<Value> projections;
   for (Value projection : op.getProjections())
     projections.push_back(call.input(projection));
+  Value mask = op.getMask() ? b.flat(call.input(op.getMask())) : Value();
   ForwardEmitter emitter(b, parts);
   b.loop(call.lo, call.hi, 1,
-         [&](Value item) { emitter.head(item, projections, call.result(0), call.result(1)); });
+         [&](Value item) { emitter.head(item, projections, mask, call.result(0), call.result(1)); });
   outer.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
   return success();
 }

@@ -1,6 +1,7 @@
-// Kernels that sum over rows: the parameter gradients of layer normalisation, and the statistics and
-// parameter gradients of batch normalisation. Memory is read in its own order and the sums of many columns
-// are carried along in scratch, or, where a channel's pixels lie next to each other, in registers.
+// Kernels that sum over rows: the parameter gradients of layer and root-mean-square normalisation, and the
+// statistics and parameter gradients of batch normalisation. Memory is read in its own order and the sums of
+// many columns are carried along in scratch, or, where a channel's pixels lie next to each other, in
+// registers.
 #include "codegen/cpu/SliceBuilder.h"
 
 #include "dialect/nn/NNDialect.h"
@@ -26,33 +27,40 @@ static constexpr int64_t kRowsAtOnce = 4;
 
 namespace {
 
-class LayerNormColumns : public SliceBuilder {
+/// Of nn.layer_norm_backward_params, whose second sum is that of the gradients, and of
+/// nn.rms_norm_backward_scale, which has neither it nor a mean.
+template <typename Op>
+class NormColumns : public SliceBuilder {
 public:
-  LayerNormColumns(const KernelBuilder &outer, const KernelCall &call, nn::LayerNormBackwardParamsOp op)
+  NormColumns(const KernelBuilder &outer, const KernelCall &call, Op op)
       : SliceBuilder(outer, call), rows(shape(op).first), columns(shape(op).second) {}
 
-  static std::pair<int64_t, int64_t> shape(nn::LayerNormBackwardParamsOp op) {
+  static constexpr bool kHasMean = std::is_same_v<Op, nn::LayerNormBackwardParamsOp>;
+  static constexpr unsigned kSums = kHasMean ? 2 : 1;
+
+  static std::pair<int64_t, int64_t> shape(Op op) {
     auto type = cast<RankedTensorType>(op.getInput().getType());
     int64_t columns = ShapedType::getNumElements(type.getShape().drop_front(op.getAxis()));
     return {type.getNumElements() / columns, columns};
   }
 
   void emit(Value lo, Value hi) {
-    Value products = carve(std::min(columns, kColumnsAtOnce), compute);
-    Value grads = carve(std::min(columns, kColumnsAtOnce), compute);
+    Values held;
+    for (unsigned i = 0; i < kSums; ++i)
+      held.push_back(carve(std::min(columns, kColumnsAtOnce), compute));
     Value end = smaller(times(hi, kColumnsPerItem), index(columns));
     loop(times(lo, kColumnsPerItem), end, kColumnsAtOnce, [&](Value from) {
       Value width = smaller(minus(end, from), index(kColumnsAtOnce));
-      Values sums{span(products, index(0), width), span(grads, index(0), width)};
+      Values sums = llvm::map_to_vector(held, [&](Value sum) { return span(sum, index(0), width); });
       for (Value sum : sums)
         fill(sum, 0);
       int64_t whole = rows / kRowsAtOnce * kRowsAtOnce;
       loop(index(0), index(whole), kRowsAtOnce,
            [&](Value row) { addRows(row, kRowsAtOnce, from, width, sums); });
       loop(index(whole), index(rows), 1, [&](Value row) { addRows(row, 1, from, width, sums); });
-      for (unsigned i : {0u, 1u})
-        if (output(i))
-          copy(sums[i], span(output(i), from, width));
+      for (auto [i, sum] : llvm::enumerate(sums))
+        if (output(unsigned(i)))
+          copy(sum, span(output(unsigned(i)), from, width));
     });
   }
 
@@ -63,19 +71,21 @@ private:
       Value at = plus(row, i), start = plus(times(at, columns), from);
       ins.push_back(span(input(0), start, width));
       ins.push_back(span(input(1), start, width));
-      means.push_back(load(input(2), at));
-      rstds.push_back(load(input(3), at));
+      if (kHasMean)
+        means.push_back(load(input(2), at));
+      rstds.push_back(load(input(kHasMean ? 3 : 2), at));
     }
     // Explicit fused multiply-adds: a column may be in a loop's vector part or in its remainder, depending on
     // how the columns are cut, and must come out the same.
     each(ins, sums, [&](ValueRange e) {
-      Value product = e[2 * count], gradSum = e[2 * count + 1];
+      Values next(e.drop_front(2 * count));
       for (int64_t i = 0; i < count; ++i) {
-        Value normal = mul(sub(e[2 * i + 1], means[i]), rstds[i]);
-        product = fma(e[2 * i], normal, product);
-        gradSum = add(gradSum, e[2 * i]);
+        Value centered = kHasMean ? sub(e[2 * i + 1], means[i]) : e[2 * i + 1];
+        next[0] = fma(e[2 * i], mul(centered, rstds[i]), next[0]);
+        if (kHasMean)
+          next[1] = add(next[1], e[2 * i]);
       }
-      return Values{product, gradSum};
+      return next;
     });
   }
 
@@ -248,16 +258,17 @@ static ChannelShape channelShape(Value input) {
   return {type.getDimSize(0), type.getDimSize(1), ShapedType::getNumElements(type.getShape().drop_front(2))};
 }
 
-static ContractionPlan planLayerNorm(nn::LayerNormBackwardParamsOp op) {
-  constexpr int64_t flopsAnElement = 5, sums = 2;
-  auto [rows, columns] = LayerNormColumns::shape(op);
+template <typename Op>
+static ContractionPlan planNorm(Op op) {
+  constexpr int64_t flopsAnElement = 5;
+  auto [rows, columns] = NormColumns<Op>::shape(op);
   int64_t elements = rows * kColumnsPerItem;
   ContractionPlan plan;
   plan.items = llvm::divideCeil(columns, kColumnsPerItem);
   plan.grain = grainOf(elements * (elementBytes(op.getGrad()) + elementBytes(op.getInput())),
                        elements * flopsAnElement);
-  plan.scratchBytes =
-      sums * KernelBuilder::carvedBytes({std::min(columns, kColumnsAtOnce)}, sliceComputeType(op));
+  plan.scratchBytes = NormColumns<Op>::kSums *
+                      KernelBuilder::carvedBytes({std::min(columns, kColumnsAtOnce)}, sliceComputeType(op));
   return plan;
 }
 
@@ -276,7 +287,7 @@ static ContractionPlan planBatchNorm(Operation *op, Value input, int64_t bytesAn
 
 ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level) {
   return TypeSwitch<Operation *, ContractionPlan>(coreOf(kernel))
-      .Case([](nn::LayerNormBackwardParamsOp op) { return planLayerNorm(op); })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp>([](auto op) { return planNorm(op); })
       .Case([](nn::BatchNormStatsOp op) {
         return planBatchNorm(op, op.getInput(), elementBytes(op.getInput()), /*buffers=*/2);
       })
@@ -289,8 +300,8 @@ ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level) {
 
 LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call) {
   return TypeSwitch<Operation *, LogicalResult>(call.op())
-      .Case([&](nn::LayerNormBackwardParamsOp op) {
-        LayerNormColumns(b, call, op).emit(call.lo, call.hi);
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp>([&](auto op) {
+        NormColumns<decltype(op)>(b, call, op).emit(call.lo, call.hi);
         return success();
       })
       .Case<nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>([&](auto op) {

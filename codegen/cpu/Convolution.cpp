@@ -11,6 +11,7 @@
 #include "codegen/cpu/ContractionPack.h"
 #include "codegen/cpu/ContractionPanels.h"
 #include "codegen/cpu/ConvolutionGather.h"
+#include "codegen/cpu/DepthwiseConvolution.h"
 
 using namespace mlir;
 
@@ -172,7 +173,7 @@ struct Emitter {
         packGradient({input, b.plus(yAt(image, group), firstPixel), 1, g.outPixels}, g.coGroup, b.index(0));
         backwardDataTiles(firstRow);
       });
-      emitCropImage(b, g, padded, result, xAt(image, group));
+      emitCropImage(b, g, padded, result, xAt(image, group), bias, b.times(group, g.ciGroup));
     });
   }
 
@@ -267,6 +268,8 @@ struct Emitter {
 } // namespace
 
 ContractionPlan planConvolution(const ConvolutionSpec &spec, const CpuLevel &level) {
+  if (isDepthwise(spec))
+    return planDepthwise(spec, level);
   Layout l(spec, level);
   ContractionPlan plan;
   plan.items = spec.groups * l.itemsPerGroup();
@@ -281,6 +284,8 @@ LogicalResult emitConvolution(OpBuilder &builder, Location loc, const Convolutio
                               Value lo, Value hi, Value scratch) {
   if (!isProductType(spec.type))
     return emitError(loc) << "convolution of " << spec.type << ": expected f32, f64, bf16 or f16";
+  if (isDepthwise(spec))
+    return emitDepthwise(builder, loc, spec, level, input, other, bias, result, lo, hi, scratch), success();
   Layout layout(spec, level);
   ContractionBuilder b(builder, loc, level, layout.form);
   Emitter emitter(b, layout);

@@ -13,7 +13,7 @@ enum class ConvolutionKind { Forward, BackwardData, BackwardWeights };
 ///
 ///   x       n x ci x h x w
 ///   weight  co x ci/groups x kh x kw
-///   bias    co (forward only)
+///   bias    co forward, ci with the gradient of the input (of a transposed convolution)
 ///   y       n x co x outHeight() x outWidth()
 ///
 /// A gradient has the shape of what it is the gradient of. Accumulation is in f32 (f64 for f64), one rounding

@@ -96,12 +96,19 @@ void emitPadImage(ContractionBuilder &b, const ConvolutionGeometry &g, Value ima
   });
 }
 
-void emitCropImage(ContractionBuilder &b, const ConvolutionGeometry &g, Value padded, Value image, Value at) {
+void emitCropImage(ContractionBuilder &b, const ConvolutionGeometry &g, Value padded, Value image, Value at,
+                   Value bias, Value biasAt) {
   b.loop(g.ciGroup, [&](Value channel) {
+    Value shift;
+    if (bias)
+      shift = vector::BroadcastOp::create(b, b.vectorOf(b.form.compute),
+                                          b.widen(b.loadScalar(bias, b.plus(biasAt, channel))));
     b.loop(g.spec.h, [&](Value row) {
       Value from = interiorRow(b, g, channel, row), to = imageRow(b, g, at, channel, row);
       forEachRowVector(b, g.spec.w, [&](Value offset, int64_t count) {
         Value pixels = b.load(padded, b.plus(from, offset), b.form.lanes, count);
+        if (shift)
+          pixels = arith::AddFOp::create(b, pixels, shift);
         b.store(b.round(pixels, image), image, b.plus(to, offset), count);
       });
     });

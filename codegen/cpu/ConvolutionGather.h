@@ -54,9 +54,10 @@ void emitGatherPanel(ContractionBuilder &b, const ConvolutionGeometry &g, mlir::
 void emitScatterColumns(ContractionBuilder &b, const ConvolutionGeometry &g, mlir::Value columns,
                         PanelRange taps, mlir::Value firstRow, mlir::Value padded);
 
-/// The reverse of emitPadImage for all channels: rounds and stores.
+/// The reverse of emitPadImage for all channels: adds the bias, if there is one, whose element for the first
+/// channel is at `biasAt`, rounds and stores.
 void emitCropImage(ContractionBuilder &b, const ConvolutionGeometry &g, mlir::Value padded, mlir::Value image,
-                   mlir::Value at);
+                   mlir::Value at, mlir::Value bias, mlir::Value biasAt);
 
 } // namespace halfstep
 

@@ -1,4 +1,4 @@
-// The three convolution ops of "convolution" kernels, as convolutions of the emitter.
+// The convolution ops of "convolution" kernels, as convolutions of the emitter.
 #include "codegen/cpu/ContractionKernels.h"
 
 #include "dialect/nn/NNDialect.h"
@@ -32,6 +32,12 @@ ConvolutionSpec convolutionSpec(train::KernelOp kernel) {
       .Case([](nn::Conv2dOp op) {
         ConvolutionSpec spec =
             makeSpec(op, ConvolutionKind::Forward, shapeOf(op.getInput()), shapeOf(op.getWeight()));
+        spec.hasBias = bool(op.getBias());
+        return spec;
+      })
+      .Case([](nn::ConvTranspose2dOp op) {
+        ConvolutionSpec spec =
+            makeSpec(op, ConvolutionKind::BackwardData, shapeOf(op.getResult()), shapeOf(op.getWeight()));
         spec.hasBias = bool(op.getBias());
         return spec;
       })

@@ -54,8 +54,23 @@ public:
     addState(op.getParam(), 0, memrefOf(param.getTensorType()));
   }
 
-  template <typename UpdateOp>
-  void addUpdate(UpdateOp op) {
+  void addWeigh(train::WeighOp op) {
+    if (op.getRows())
+      addInput(argumentNumber(op.getRows()));
+    addScalar("first", IntegerType::get(kernel.getContext(), 32));
+    addResults();
+  }
+
+  void addAccumulate(train::AccumulateOp op) {
+    addFlatInput(op.getGradients());
+    addInput(argumentNumber(op.getWeight()));
+    addScalar("first", IntegerType::get(kernel.getContext(), 32));
+    Type element = getElementTypeOrSelf(op.getSums()[0]);
+    operands.push_back(
+        {Kind::Result, 0, "", 0, MemRefType::get({amp::groupElements(op.getSums().getTypes())}, element)});
+  }
+
+  void addUpdate(train::UpdateOp op) {
     MLIRContext *context = kernel.getContext();
     addFlatInput(op.getGradients());
     addInput(argumentNumber(op.getFoundInf()));
@@ -66,6 +81,10 @@ public:
     addScalar("guard", IntegerType::get(context, 32));
     if (op.getStochastic())
       addScalar("seed", IntegerType::get(context, 64));
+    if (op.getWeights()) {
+      addInput(argumentNumber(op.getWeights()));
+      addScalar("apply", IntegerType::get(context, 32));
+    }
 
     auto first = cast<FlatSymbolRefAttr>(op.getParams()[0]);
     auto param = SymbolTable::lookupNearestSymbolFrom<train::ParamOp>(op, first);
@@ -75,7 +94,7 @@ public:
     addState(first.getValue(), 0, group(param.getStoredElementType()));
     if (std::optional<Type> copy = param.getCopyType())
       addState(first.getValue(), 1, group(*copy));
-    for (unsigned slot = 0; slot < op.getSlotCount(); ++slot)
+    for (unsigned slot = 0; slot < op.getOptimizer().slots().size(); ++slot)
       addState(first.getValue(), 2 + slot, group(element));
   }
 
@@ -118,8 +137,9 @@ SmallVector<KernelOperand> kernelOperands(train::KernelOp kernel) {
   llvm::TypeSwitch<Operation *>(&kernel.getBlock().front())
       .Case([&](amp::FinitePartialsOp op) { list.addFinitePartials(op); })
       .Case([&](train::AssignOp op) { list.addAssign(op); })
-      .Case([&](train::SgdUpdateOp op) { list.addUpdate(op); })
-      .Case([&](train::AdamwUpdateOp op) { list.addUpdate(op); })
+      .Case([&](train::WeighOp op) { list.addWeigh(op); })
+      .Case([&](train::AccumulateOp op) { list.addAccumulate(op); })
+      .Case([&](train::UpdateOp op) { list.addUpdate(op); })
       .Default([&](Operation *) { list.addInputsAndResults(); });
   return list.take();
 }
@@ -184,24 +204,32 @@ static Family familyOf(train::KernelOp kernel) {
       .Case<nn::ReduceSumOp, nn::ReduceMeanOp, nn::ReduceMaxOp, nn::ReduceMinOp, nn::ReduceProdOp>(
           [](auto) { return Family{planReduce, emitReduce}; })
       .Case<nn::MatmulOp>([](auto) { return Family{planContractionKernel, emitContractionCall}; })
-      .Case<nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
+      .Case<nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(
           [](auto) { return Family{planConvolutionKernel, emitConvolutionCall}; })
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp>([](auto) { return Family{planRow, emitRow}; })
+      .Case<nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp, nn::NllBackwardOp>(
           [](auto) { return Family{planRow, emitRow}; })
-      .Case<nn::LayerNormBackwardParamsOp, nn::BatchNormStatsOp, nn::BatchNormBackwardParamsOp>(
-          [](auto) { return Family{planColumn, emitColumn}; })
+      .Case<nn::ClassMeanOp>([](auto) { return Family{planClassMean, emitClassMean}; })
+      .Case<nn::LayerNormBackwardParamsOp, nn::RmsNormBackwardScaleOp, nn::BatchNormStatsOp,
+            nn::BatchNormBackwardParamsOp>([](auto) { return Family{planColumn, emitColumn}; })
+      .Case<nn::GroupNormStatsOp, nn::GroupNormBackwardSumsOp>(
+          [](auto) { return Family{planGroup, emitGroup}; })
+      .Case<nn::Resize2dOp, nn::Resize2dBackwardOp>([](auto) { return Family{planResize, emitResize}; })
       .Case<nn::MaxPool2dOp, nn::MaxPool2dBackwardOp, nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>(
           [](auto) { return Family{planPool, emitPool}; })
       .Case<nn::AttentionOp>([](auto) { return Family{planAttention, emitAttention}; })
       .Case<nn::AttentionBackwardOp>(
           [](auto) { return Family{planAttentionBackward, emitAttentionBackward}; })
+      .Case<nn::RotaryOp>([](auto) { return Family{planRotary, emitRotary}; })
       .Case<nn::EmbeddingOp, nn::EmbeddingBackwardOp>(
           [](auto) { return Family{planEmbedding, emitEmbedding}; })
       .Case<nn::TransposeOp, nn::SplitOp, nn::ConcatOp>([](auto) { return Family{planMove, emitMove}; })
       .Case<nn::SliceOp, nn::PlaceOp>([](auto) { return Family{planPart, emitPart}; })
       .Case<amp::FinitePartialsOp, amp::FiniteCombineOp>([](auto) { return Family{planFinite, emitFinite}; })
-      .Case<train::SgdUpdateOp, train::AdamwUpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })
+      .Case<train::WeighOp, train::AccumulateOp>([](auto) { return Family{planAccumulate, emitAccumulate}; })
+      .Case<train::UpdateOp>([](auto) { return Family{planUpdate, emitUpdate}; })
       .Case<train::AssignOp>([](auto) { return Family{planAssign, emitAssign}; })
       .Default([](Operation *) { return Family{}; });
 }

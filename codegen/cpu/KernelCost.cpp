@@ -40,6 +40,9 @@ static double flopsOf(Operation *op) {
       .Case([&](nn::Conv2dOp conv) {
         return convolutionFlops(elementsOf(conv.getResult()), shape(conv.getWeight()));
       })
+      .Case([&](nn::ConvTranspose2dOp conv) {
+        return convolutionFlops(elementsOf(conv.getInput()), shape(conv.getWeight()));
+      })
       .Case([&](nn::Conv2dBackwardDataOp conv) {
         return convolutionFlops(elementsOf(conv->getOperand(0)), shape(conv.getWeight()));
       })
@@ -68,7 +71,8 @@ KernelCost costOf(train::KernelOp kernel) {
     if (op.getNumOperands() == 0)
       continue;
     Type element = getElementTypeOrSelf(op.getOperand(0));
-    bool product = isa<nn::MatmulOp, nn::Conv2dOp, nn::Conv2dBackwardDataOp, nn::Conv2dBackwardWeightOp>(op);
+    bool product = isa<nn::MatmulOp, nn::Conv2dOp, nn::ConvTranspose2dOp, nn::Conv2dBackwardDataOp,
+                       nn::Conv2dBackwardWeightOp>(op);
     if (element.isF64() || (product && element.isBF16()))
       cost.compute = element;
   }

@@ -43,12 +43,15 @@ mlir::LogicalResult emitMap(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planReduce(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitReduce(KernelBuilder &b, const KernelCall &call);
 
-/// nn.softmax, softmax_backward, log_softmax, log_softmax_backward, layer_norm, layer_norm_backward_input,
-/// cross_entropy, cross_entropy_backward.
+/// nn.softmax, log_softmax, layer_norm, rms_norm, cross_entropy, soft_cross_entropy, nll and their backwards.
 ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitRow(KernelBuilder &b, const KernelCall &call);
 
-/// nn.layer_norm_backward_params, batch_norm_stats, batch_norm_backward_params.
+/// nn.class_mean.
+ContractionPlan planClassMean(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitClassMean(KernelBuilder &b, const KernelCall &call);
+
+/// nn.layer_norm_backward_params, rms_norm_backward_scale, batch_norm_stats, batch_norm_backward_params.
 ContractionPlan planColumn(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 
@@ -56,11 +59,23 @@ mlir::LogicalResult emitColumn(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planPool(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitPool(KernelBuilder &b, const KernelCall &call);
 
+/// nn.group_norm_stats, group_norm_backward_sums.
+ContractionPlan planGroup(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitGroup(KernelBuilder &b, const KernelCall &call);
+
+/// nn.resize2d, resize2d_backward.
+ContractionPlan planResize(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitResize(KernelBuilder &b, const KernelCall &call);
+
 /// nn.attention and nn.attention_backward.
 ContractionPlan planAttention(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttention(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planAttentionBackward(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitAttentionBackward(KernelBuilder &b, const KernelCall &call);
+
+/// nn.rotary.
+ContractionPlan planRotary(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitRotary(KernelBuilder &b, const KernelCall &call);
 
 /// nn.embedding, embedding_backward.
 ContractionPlan planEmbedding(train::KernelOp kernel, const CpuLevel &level);
@@ -78,7 +93,11 @@ mlir::LogicalResult emitPart(KernelBuilder &b, const KernelCall &call);
 ContractionPlan planFinite(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitFinite(KernelBuilder &b, const KernelCall &call);
 
-/// train.sgd_update, adamw_update.
+/// train.weigh, accumulate.
+ContractionPlan planAccumulate(train::KernelOp kernel, const CpuLevel &level);
+mlir::LogicalResult emitAccumulate(KernelBuilder &b, const KernelCall &call);
+
+/// train.update.
 ContractionPlan planUpdate(train::KernelOp kernel, const CpuLevel &level);
 mlir::LogicalResult emitUpdate(KernelBuilder &b, const KernelCall &call);
 

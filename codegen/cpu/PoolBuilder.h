@@ -14,6 +14,9 @@ struct PoolShape {
   int64_t planes, height, width, outHeight, outWidth;
   int64_t kernelH = 1, kernelW = 1, strideH = 1, strideW = 1;
   int64_t padTop = 0, padLeft = 0, padBottom = 0, padRight = 0;
+  int64_t dilationH = 1, dilationW = 1;
+  /// Rows and columns at the end of the padding that are in no mean's divisor.
+  int64_t uncountedH = 0, uncountedW = 0;
   /// A mean is over the elements inside the image only.
   bool excludePad = false;
 
@@ -23,6 +26,8 @@ struct PoolShape {
   int64_t pixels() const { return height * width; }
   int64_t outPixels() const { return outHeight * outWidth; }
   int64_t taps() const { return kernelH * kernelW; }
+  /// Windows are all alike: no gaps in them, and no part of the padding that counts less.
+  bool isRegular() const { return dilationH == 1 && dilationW == 1 && !uncountedH && !uncountedW; }
   /// Columns of the result, first and end, whose windows have all their columns inside the image.
   std::pair<int64_t, int64_t> wholeColumns() const;
   /// One window, which is the plane.
@@ -42,7 +47,8 @@ public:
   void emit(nn::AvgPool2dBackwardOp op);
 
 private:
-  /// Rows y..yEnd and columns x..xEnd of a plane: the part of a window that lies inside the image.
+  /// Rows y..yEnd and columns x..xEnd of a plane: the part of a window that lies inside the image. Of a
+  /// dilated window, every dilation-th of them from the first.
   struct Inside {
     Value y, yEnd, x, xEnd;
   };
@@ -88,7 +94,7 @@ private:
 
   // Backward.
   /// The number of elements that the mean of a window is over.
-  Value divisor(const Inside &window);
+  Value divisor(const Inside &window, Value outRow, Value outColumn);
   /// Adds `share` to the elements of a row that a window has; `isWhole`: to as many as the kernel has.
   void spreadInRow(const Inside &window, Value share, Value rowSums, bool isWhole);
   /// Has `add` add to each plane, which is zero before: to `target` from `start` on. Sums in compute type.

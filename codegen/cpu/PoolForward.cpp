@@ -36,7 +36,7 @@ SmallVector<PoolBuilder::RowGroup> PoolBuilder::rowGroups() const {
 
 /// Lanes of the vectors for a row of so many windows; 0 if they are done one by one.
 int64_t PoolBuilder::windowLanes(int64_t windows) {
-  if (windows < 1 || shape.taps() > kMostTaps || shape.strideW > 2)
+  if (windows < 1 || shape.taps() > kMostTaps || shape.strideW > 2 || !shape.isRegular())
     return 0;
   // The instructions that round to bf16 take eight elements or more.
   int64_t least = getElementTypeOrSelf(input(0).getType()).isBF16() ? 8 : 4;
@@ -131,10 +131,18 @@ void PoolBuilder::addTaps(ContractionBuilder &vectors, Value at, Values &taps) {
 }
 
 PoolBuilder::Inside PoolBuilder::inside(Value outRow, Value outColumn) {
+  auto first = [&](Value start, int64_t padding, int64_t dilation) {
+    // Before the image, the first of the window's places that is in it.
+    Value ahead = plus(start, llvm::alignTo(padding, dilation));
+    return larger(start, dilation == 1 ? index(0) : remainder(ahead, dilation));
+  };
+  auto end = [&](Value start, int64_t kernel, int64_t dilation, int64_t extent) {
+    return smaller(plus(start, dilation * (kernel - 1) + 1), index(extent));
+  };
   Value y = plus(times(outRow, shape.strideH), -shape.padTop);
   Value x = plus(times(outColumn, shape.strideW), -shape.padLeft);
-  return {larger(y, index(0)), smaller(plus(y, shape.kernelH), index(shape.height)), larger(x, index(0)),
-          smaller(plus(x, shape.kernelW), index(shape.width))};
+  return {first(y, shape.padTop, shape.dilationH), end(y, shape.kernelH, shape.dilationH, shape.height),
+          first(x, shape.padLeft, shape.dilationW), end(x, shape.kernelW, shape.dilationW, shape.width)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -176,8 +184,8 @@ void PoolBuilder::emitMaximum(Value plane, Value outRow, Value outColumn) {
   Value start = times(plane, shape.pixels());
   Value corner = plus(times(window.y, shape.width), window.x);
   Values best{load(input(0), plus(start, corner)), toI32(corner)};
-  best = carry(window.y, window.yEnd, 1, best, [&](Value y, ValueRange rowBest) {
-    return carry(window.x, window.xEnd, 1, rowBest, [&](Value x, ValueRange old) {
+  best = carry(window.y, window.yEnd, shape.dilationH, best, [&](Value y, ValueRange rowBest) {
+    return carry(window.x, window.xEnd, shape.dilationW, rowBest, [&](Value x, ValueRange old) {
       Value place = plus(times(y, shape.width), x);
       return better(old[0], old[1], load(input(0), plus(start, place)), toI32(place));
     });
@@ -196,9 +204,18 @@ void PoolBuilder::emit(nn::MaxPool2dOp op) {
 // Mean
 //===----------------------------------------------------------------------===//
 
-Value PoolBuilder::divisor(const Inside &window) {
-  if (!shape.excludePad)
+Value PoolBuilder::divisor(const Inside &window, Value outRow, Value outColumn) {
+  if (!shape.excludePad && shape.isRegular())
     return number(static_cast<double>(shape.taps()));
+  auto counted = [&](Value out, int64_t stride, int64_t before, int64_t kernel, int64_t end) {
+    Value start = plus(times(out, stride), -before);
+    return toFloat(minus(smaller(plus(start, kernel), index(end)), start));
+  };
+  if (!shape.excludePad)
+    return mul(counted(outRow, shape.strideH, shape.padTop, shape.kernelH,
+                       shape.height + shape.padBottom - shape.uncountedH),
+               counted(outColumn, shape.strideW, shape.padLeft, shape.kernelW,
+                       shape.width + shape.padRight - shape.uncountedW));
   return mul(toFloat(minus(window.yEnd, window.y)), toFloat(minus(window.xEnd, window.x)));
 }
 
@@ -219,7 +236,7 @@ void PoolBuilder::emitMean(Value plane, Value outRow, Value outColumn) {
     return carry(window.x, window.xEnd, 1, rowTotal,
                  [&](Value x, ValueRange old) { return Values{add(old[0], load(input(0), plus(row, x)))}; });
   })[0];
-  store(div(total, divisor(window)), output(0), resultAt(plane, outRow, outColumn));
+  store(div(total, divisor(window, outRow, outColumn)), output(0), resultAt(plane, outRow, outColumn));
 }
 
 void PoolBuilder::emitGlobalMean(Value plane) {

@@ -32,10 +32,16 @@ PoolShape::PoolShape(Operation *op) {
   height = image[2], width = image[3];
   outHeight = pooled[2], outWidth = pooled[3];
   TypeSwitch<Operation *>(op)
-      .Case([&](nn::MaxPool2dOp pool) { setWindow(*this, pool); })
+      .Case([&](nn::MaxPool2dOp pool) {
+        setWindow(*this, pool);
+        if (std::optional<ArrayRef<int64_t>> dilation = pool.getDilation())
+          dilationH = (*dilation)[0], dilationW = (*dilation)[1];
+      })
       .Case<nn::AvgPool2dOp, nn::AvgPool2dBackwardOp>([&](auto pool) {
         setWindow(*this, pool);
         excludePad = pool.getExcludePad();
+        if (std::optional<ArrayRef<int64_t>> uncounted = pool.getUncounted())
+          uncountedH = (*uncounted)[0], uncountedW = (*uncounted)[1];
       });
 }
 
@@ -111,7 +117,8 @@ void PoolBuilder::spread(Value plane, Value target, Value start, Value rowSums) 
       if (from < to)
         loop(index(from), index(to), 1, [&](Value outColumn) {
           Inside window = inside(outRow, outColumn);
-          Value share = div(load(input(0), resultAt(plane, outRow, outColumn)), divisor(window));
+          Value share =
+              div(load(input(0), resultAt(plane, outRow, outColumn)), divisor(window, outRow, outColumn));
           spreadInRow(window, share, rowSums, areWhole);
         });
     };

@@ -1,6 +1,8 @@
-// Kernels that work row by row: softmax, layer normalisation and cross-entropy, forward and backward.
+// Kernels that work row by row: softmax, layer and root-mean-square normalisation and cross-entropy, forward
+// and backward.
 // A row is read two or three times while it is in the first-level cache; its sums are taken over the whole
 // row, so that they do not depend on how the rows are cut into ranges.
+#include "codegen/cpu/ClassTargets.h"
 #include "codegen/cpu/RowFusion.h"
 
 #include "dialect/nn/NNDialect.h"
@@ -36,10 +38,17 @@ public:
   void emit(nn::LogSoftmaxBackwardOp op);
   void emit(nn::LayerNormOp op);
   void emit(nn::LayerNormBackwardInputOp op);
+  void emit(nn::RmsNormOp op);
+  void emit(nn::RmsNormBackwardInputOp op);
   void emit(nn::CrossEntropyOp op);
   void emit(nn::CrossEntropyBackwardOp op);
+  void emit(nn::SoftCrossEntropyOp op);
+  void emit(nn::SoftCrossEntropyBackwardOp op);
+  void emit(nn::NllOp op);
+  void emit(nn::NllBackwardOp op);
 
 private:
+  struct Smoothing;
   void eachRow(function_ref<void(Value)> body) {
     loop(lo, hi, 1, [&](Value row) {
       body(row);
@@ -47,6 +56,10 @@ private:
     });
   }
   Value mean(Value sum) { return div(sum, number(static_cast<double>(shape.length))); }
+  Value sumOf(Value elements, Value cell) {
+    return sum(elements, cell, [](ValueRange e) { return Values{e[0]}; })[0];
+  }
+  Value wanted(const Smoothing &smoothing, Value target, Value weight);
   Value key(Value value);
   Value value(Value key);
   Value maximum(Value row, Value keyCell);
@@ -195,46 +208,172 @@ void RowBuilder::emit(nn::LayerNormBackwardInputOp op) {
   });
 }
 
+void RowBuilder::emit(nn::RmsNormOp op) {
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value x = rows.operand(0, row);
+    Value square = mean(sum(x, sumCell, [&](ValueRange e) { return Values{mul(e[0], e[0])}; })[0]);
+    Value rstd = reciprocalSqrt(add(square, number(op.getEps().convertToDouble())));
+    store(rstd, output(1), row);
+    if (rows.hasResult())
+      each({x, input(1)}, rows.result(row), [&](ValueRange e) { return Values{mul(mul(e[0], rstd), e[1])}; });
+  });
+}
+
+void RowBuilder::emit(nn::RmsNormBackwardInputOp op) {
+  Values sumCell = cells(1);
+  eachRow([&](Value row) {
+    Value grad = rows.operand(0, row), x = rows.operand(1, row), scale = input(2);
+    Value rstd = load(input(3), row);
+    Value product = mean(sum({grad, x, scale}, sumCell,
+                             [&](ValueRange e) { return Values{mul(mul(e[0], e[2]), mul(e[1], rstd))}; })[0]);
+    each({grad, x, scale}, rows.result(row), [&](ValueRange e) {
+      Value h = mul(e[0], e[2]), normal = mul(e[1], rstd);
+      return Values{mul(rstd, sub(h, mul(normal, product)))};
+    });
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Cross-entropy
 //===----------------------------------------------------------------------===//
 
+/// e / C for every class and 1 - e for the target, with e the label smoothing.
+struct RowBuilder::Smoothing {
+  Smoothing(llvm::APFloat value, int64_t classes)
+      : share(value.convertToDouble() / static_cast<double>(classes)), rest(1 - value.convertToDouble()) {}
+  double share, rest;
+  bool isNone() const { return share == 0; }
+};
+
+/// What the classes' weights are multiplied with, as a wanted distribution that need not sum to 1.
+Value RowBuilder::wanted(const Smoothing &smoothing, Value target, Value weight) {
+  Value all = add(mul(number(smoothing.rest), target), number(smoothing.share));
+  return weight ? mul(weight, all) : all;
+}
+
 // With d = z - max all terms of the losses are distances: lse - z[c] = log sum exp d - d[c], without
 // cancellation between large logits.
 void RowBuilder::emit(nn::CrossEntropyOp op) {
-  double smoothing = op.getLabelSmoothing().convertToDouble();
+  Smoothing smoothing(op.getLabelSmoothing(), shape.length);
+  Value weights = op.getWeight() ? input(2) : Value();
+  ClassTargets targets(*this, input(1), weights, op.getIgnoreIndex());
   Value keyCell = scalarBuffer(getIntegerType(compute.getIntOrFloatBitWidth()));
-  Values sumCells = cells(smoothing != 0 ? 2 : 1);
+  Values sumCells = cells(smoothing.isNone() ? 1 : 2);
+  Value total = weights && !smoothing.isNone() ? sumOf(weights, sumCells[0]) : Value();
   eachRow([&](Value row) {
     Value z = rows.operand(0, row), max = maximum(z, keyCell);
-    Values sums = sum(z, sumCells, [&](ValueRange e) {
+    Values ins{z};
+    if (total)
+      ins.push_back(weights);
+    Values sums = sum(ins, sumCells, [&](ValueRange e) {
       Value distance = sub(e[0], max);
-      return smoothing != 0 ? Values{exp(distance), distance} : Values{exp(distance)};
+      Value weighted = total ? mul(e[1], distance) : distance;
+      return smoothing.isNone() ? Values{exp(distance)} : Values{exp(distance), weighted};
     });
     Value logSum = log(sums[0]);
     store(add(max, logSum), output(1), row);
-    Value target = arith::IndexCastOp::create(*this, getIndexType(), loadScalar(input(1), row));
-    Value atTarget = load(z, target);
-    Value loss = sub(logSum, sub(atTarget, max));
-    if (smoothing != 0) {
-      Value everyClass = sub(logSum, mean(sums[1]));
-      loss = add(mul(number(1 - smoothing), loss), mul(number(smoothing), everyClass));
+    ClassTargets::Row target = targets.at(row);
+    Value loss = sub(logSum, sub(load(z, target.id), max));
+    if (weights)
+      loss = mul(target.weight, loss);
+    if (!smoothing.isNone()) {
+      Value count = total ? total : number(static_cast<double>(shape.length));
+      Value everyClass = sub(mul(count, logSum), sums[1]);
+      loss = add(mul(number(smoothing.rest), loss), mul(number(smoothing.share), everyClass));
     }
-    store(loss, output(0), row);
+    store(targets.orZero(target, loss), output(0), row);
   });
 }
 
 void RowBuilder::emit(nn::CrossEntropyBackwardOp op) {
-  double smoothing = op.getLabelSmoothing().convertToDouble();
+  Smoothing smoothing(op.getLabelSmoothing(), shape.length);
+  Value weights = op.getWeight() ? input(4) : Value();
+  ClassTargets targets(*this, input(2), weights, op.getIgnoreIndex());
+  Value total = weights ? sumOf(weights, cells(1)[0]) : Value();
+  eachRow([&](Value row) {
+    ClassTargets::Row target = targets.at(row);
+    Value grad = targets.orZero(target, load(input(0), row)), lse = load(input(3), row);
+    Value id = arith::IndexCastOp::create(*this, getI32Type(), target.id);
+    Value factor;
+    if (weights)
+      factor = add(mul(number(smoothing.rest), target.weight), mul(number(smoothing.share), total));
+    Values ins{rows.operand(1, row)};
+    if (weights)
+      ins.push_back(weights);
+    each(ins, rows.result(row), [&](ValueRange e) {
+      Value hit = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, toI32(position()), id);
+      Value share = arith::SelectOp::create(*this, hit, number(smoothing.rest + smoothing.share),
+                                            number(smoothing.share));
+      Value power = exp(sub(e[0], lse));
+      Value difference = weights ? sub(mul(power, factor), mul(e[1], share)) : sub(power, share);
+      return Values{mul(grad, difference)};
+    });
+  });
+}
+
+void RowBuilder::emit(nn::SoftCrossEntropyOp op) {
+  Smoothing smoothing(op.getLabelSmoothing(), shape.length);
+  Value weights = op.getWeight() ? input(2) : Value();
+  Value keyCell = scalarBuffer(getIntegerType(compute.getIntOrFloatBitWidth()));
+  Values sumCells = cells(3);
+  eachRow([&](Value row) {
+    Value z = rows.operand(0, row), max = maximum(z, keyCell);
+    Values ins{z, rows.operand(1, row)};
+    if (weights)
+      ins.push_back(weights);
+    Values sums = sum(ins, sumCells, [&](ValueRange e) {
+      Value distance = sub(e[0], max), share = wanted(smoothing, e[1], weights ? e[2] : Value());
+      return Values{exp(distance), share, mul(share, distance)};
+    });
+    Value logSum = log(sums[0]);
+    store(add(max, logSum), output(1), row);
+    store(sub(mul(sums[1], logSum), sums[2]), output(0), row);
+  });
+}
+
+void RowBuilder::emit(nn::SoftCrossEntropyBackwardOp op) {
+  Smoothing smoothing(op.getLabelSmoothing(), shape.length);
+  Value weights = op.getWeight() ? input(4) : Value();
+  Values sumCell = cells(1);
   eachRow([&](Value row) {
     Value grad = load(input(0), row), lse = load(input(3), row);
-    Value target = arith::TruncIOp::create(*this, getI32Type(), loadScalar(input(2), row));
-    each(rows.operand(1, row), rows.result(row), [&](ValueRange e) {
-      Value hit = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, toI32(position()), target);
-      double elsewhere = smoothing / static_cast<double>(shape.length);
-      Value wanted =
-          arith::SelectOp::create(*this, hit, number(1 - smoothing + elsewhere), number(elsewhere));
-      return Values{mul(grad, sub(exp(sub(e[0], lse)), wanted))};
+    Value z = rows.operand(1, row), t = rows.operand(2, row);
+    Values shares{t}, ins{z, t};
+    if (weights) {
+      shares.push_back(weights);
+      ins.push_back(weights);
+    }
+    Value factor = sum(shares, sumCell, [&](ValueRange e) {
+      return Values{wanted(smoothing, e[0], weights ? e[1] : Value())};
+    })[0];
+    each(ins, rows.result(row), [&](ValueRange e) {
+      Value share = wanted(smoothing, e[1], weights ? e[2] : Value());
+      return Values{mul(grad, sub(mul(exp(sub(e[0], lse)), factor), share))};
+    });
+  });
+}
+
+void RowBuilder::emit(nn::NllOp op) {
+  ClassTargets targets(*this, input(1), op.getWeight() ? input(2) : Value(), op.getIgnoreIndex());
+  eachRow([&](Value row) {
+    Value scores = rows.operand(0, row);
+    ClassTargets::Row target = targets.at(row);
+    Value loss = sub(number(0), mul(target.weight, load(scores, target.id)));
+    store(targets.orZero(target, loss), output(0), row);
+  });
+}
+
+void RowBuilder::emit(nn::NllBackwardOp op) {
+  ClassTargets targets(*this, input(2), op.getWeight() ? input(3) : Value(), op.getIgnoreIndex());
+  eachRow([&](Value row) {
+    ClassTargets::Row target = targets.at(row);
+    Value grad = sub(number(0), mul(target.weight, targets.orZero(target, load(input(0), row))));
+    Value id = arith::IndexCastOp::create(*this, getI32Type(), target.id);
+    rows.operand(1, row); // what the kernel stores on the way to it
+    each({}, rows.result(row), [&](ValueRange) {
+      Value hit = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, toI32(position()), id);
+      return Values{arith::SelectOp::create(*this, hit, grad, number(0))};
     });
   });
 }
@@ -251,10 +390,13 @@ static RowShape rowShape(Operation *op) {
   };
   auto last = [](Value tensor) { return cast<RankedTensorType>(tensor.getType()).getRank() - 1; };
   return TypeSwitch<Operation *, RowShape>(op)
-      .Case<nn::LayerNormOp, nn::LayerNormBackwardInputOp>(
+      .Case<nn::LayerNormOp, nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp>(
           [&](auto norm) { return split(norm.getInput(), norm.getAxis()); })
-      .Case<nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>(
+      .Case<nn::CrossEntropyOp, nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp,
+            nn::SoftCrossEntropyBackwardOp>(
           [&](auto loss) { return split(loss.getLogits(), last(loss.getLogits())); })
+      .Case<nn::NllBackwardOp>(
+          [&](auto loss) { return split(loss.getLogProbabilities(), last(loss.getLogProbabilities())); })
       .Default([&](Operation *) { return split(op->getOperand(0), last(op->getOperand(0))); });
 }
 
@@ -263,8 +405,9 @@ ContractionPlan planRow(train::KernelOp kernel, const CpuLevel &level) {
   constexpr int64_t exponentialFlops = 25, otherFlops = 10;
   Operation *op = coreOf(kernel);
   RowShape shape = rowShape(op);
-  bool exponential = isa<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::CrossEntropyOp,
-                         nn::CrossEntropyBackwardOp>(op);
+  bool exponential =
+      isa<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::CrossEntropyOp,
+          nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp>(op);
   int64_t bytes = 0;
   for (Value value : llvm::concat<const Value>(op->getOperands(), op->getResults()))
     bytes += elementBytes(value) * cast<RankedTensorType>(value.getType()).getNumElements() / shape.rows;
@@ -282,7 +425,9 @@ LogicalResult emitRow(KernelBuilder &b, const KernelCall &call) {
   RowBuilder builder(b, call, rowShape(call.op()));
   return TypeSwitch<Operation *, LogicalResult>(call.op())
       .Case<nn::SoftmaxOp, nn::SoftmaxBackwardOp, nn::LogSoftmaxOp, nn::LogSoftmaxBackwardOp, nn::LayerNormOp,
-            nn::LayerNormBackwardInputOp, nn::CrossEntropyOp, nn::CrossEntropyBackwardOp>([&](auto op) {
+            nn::LayerNormBackwardInputOp, nn::RmsNormOp, nn::RmsNormBackwardInputOp, nn::CrossEntropyOp,
+            nn::CrossEntropyBackwardOp, nn::SoftCrossEntropyOp, nn::SoftCrossEntropyBackwardOp, nn::NllOp,
+            nn::NllBackwardOp>([&](auto op) {
         builder.emit(op);
         return success();
       })

@@ -40,7 +40,7 @@ private:
   mlir::Type compute;
 };
 
-/// A 16-bit type, rounded up or down at random: the formula is in the description of train.sgd_update.
+/// A 16-bit type, rounded up or down at random: the formula is in the description of train.update.
 class StochasticValues : public StoredValues {
 public:
   /// To be made before the sweep over elements `first`.. of all that the step updates; `seed` and `update`

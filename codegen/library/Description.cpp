@@ -127,6 +127,8 @@ static TensorDescription tensor(Type type, DictionaryAttr attributes, const std:
   description.type = dtypeOf(ranked.getElementType());
   description.shape = ranked.getShape().vec();
   description.classes = classes ? classes.getInt() : 0;
+  if (auto ignore = attributes ? attributes.getAs<IntegerAttr>(kIgnoreAttr) : IntegerAttr())
+    description.ignore = ignore.getInt();
   return description;
 }
 
@@ -179,6 +181,7 @@ static ParamDescription parameter(train::ParamOp param) {
   description.count = type.getNumElements();
   description.buffer = param.getBuffer();
   description.split = param.getSplit();
+  description.frozen = param.getFrozen();
   description.offset = paramOffset(param, 0);
   description.copyOffset = paramOffset(param, 1);
   description.copyType = param.getCopyType() ? dtypeOf(*param.getCopyType()) : description.type;
@@ -188,6 +191,13 @@ static ParamDescription parameter(train::ParamOp param) {
   description.a = init.getA().getValueAsDouble();
   description.b = init.getB().getValueAsDouble();
   return description;
+}
+
+/// Groups do not differ in what state they need.
+static std::vector<OptimizerSlot> slotsOf(ModuleOp planned) {
+  static_assert(HS_MAX_SLOTS + 2 == kParamParts);
+  auto slots = planned->getAttrOfType<train::OptimizerAttr>(train::kOptimizerAttrName).slots();
+  return {slots.begin(), slots.end()};
 }
 
 static int64_t moduleBytes(ModuleOp planned, StringRef attribute) {
@@ -208,6 +218,7 @@ LibraryDescription describe(ModuleOp planned, const Recipe &recipe, const std::s
   library.seed = library.recipe.seed;
   if (auto seed = planned->getAttrOfType<IntegerAttr>(kModelSeedAttr); seed && library.seed == 0)
     library.seed = uint64_t(seed.getInt());
+  library.slots = slotsOf(planned);
   describeTensors(planned, library);
   for (auto param : planned.getOps<train::ParamOp>()) {
     library.params.push_back(parameter(param));

@@ -4,12 +4,14 @@
 #define HALFSTEP_CODEGEN_LIBRARY_DESCRIPTION_H
 
 #include "codegen/library/Contract.h"
+#include "dialect/train/OptimizerTable.h"
 #include "import/Recipe.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ struct TensorDescription {
   std::vector<int64_t> shape;
   int64_t classes = 0; ///< ids are in [0, classes): of classes, or of rows of an embedding; 0: not ids
 
+  std::optional<int64_t> ignore; ///< an id that may stand there too
   int64_t count() const;
 };
 
@@ -36,6 +39,7 @@ struct ParamDescription {
   int64_t offset, copyOffset = -1;
   hs_dtype copyType;
   std::array<int64_t, HS_MAX_SLOTS> slots;
+  bool frozen;
   hs_init_kind init;
   double a, b;
   std::string data; ///< of HS_INIT_DATA: all values in `type`
@@ -53,7 +57,8 @@ struct LibraryDescription {
   Recipe recipe;
   std::string recipeText, recipeSha256;
   int64_t stateBytes = 0, arenaBytes = 0, scratchBytes = 0;
-  uint64_t seed = 0; ///< the recipe's, else the model file's
+  uint64_t seed = 0;                ///< the recipe's, else the model file's
+  std::vector<OptimizerSlot> slots; ///< of the parameters that are trained
   std::vector<ParamDescription> params;
   std::vector<TensorDescription> inputs, targets, outputs;
   std::vector<VariantDescription> variants; ///< the first is the default batch

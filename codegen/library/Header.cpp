@@ -77,6 +77,13 @@ void $ID_destroy($ID *model); /* NULL is allowed */
  * stop; the model is unchanged. */
 hs_status $ID_train_step($ID *model, const void *const *inputs, const void *const *targets, $ID_step_result *result);
 
+/* Of a library that was compiled to accumulate: forward and backward, whose gradients are added to those that wait
+ * for an update. $ID_train_step adds its own and then updates once with the mean over all samples since the last
+ * update; its result's loss is the mean over them too, and one gradient that is not finite skips them all. Batches may
+ * differ in size. Buffers change in every step. HS_ERROR_UNSUPPORTED: the library was not compiled so. */
+hs_status $ID_accumulate_step($ID *model, const void *const *inputs, const void *const *targets,
+                              $ID_step_result *result);
+
 /* Loss and outputs in inference mode; changes no state. outputs, any of its pointers and loss may be NULL. */
 hs_status $ID_eval_step($ID *model, const void *const *inputs, const void *const *targets, void *const *outputs,
                         double *loss);
@@ -101,7 +108,7 @@ hs_status $ID_scaler_set($ID *model, const hs_scaler_state *state);
 hs_status $ID_set_lr($ID *model, float lr);
 
 /* Checkpoints: one safetensors file with all state; it appears complete or not at all. metadata, UTF-8 or NULL, is kept
- * in it. A file of another model or recipe, or a damaged one: HS_ERROR_CHECKPOINT. */
+ * in it. HS_ERROR_USAGE while gradients wait for an update. A file of another model or recipe, or a damaged one: HS_ERROR_CHECKPOINT. */
 hs_status $ID_save(const $ID *model, const char *path, const char *metadata);
 hs_status $ID_load($ID *model, const char *path);
 

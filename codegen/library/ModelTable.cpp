@@ -24,9 +24,11 @@ public:
     table.point(model.precision, addString(module, library.recipe.precision.name.c_str()));
     table.point(model.recipe_sha256, addString(module, library.recipeSha256.c_str()));
     table.point(model.params, params());
-    auto slots = slotNames(library.recipe.optimizer);
-    for (size_t i = 0; i < HS_MAX_SLOTS; ++i)
-      table.point(model.slot_name[i], addString(module, slots[i]));
+    for (auto [i, slot] : enumerate(library.slots)) {
+      table.point(model.slot_name[i], addString(module, std::string(slot.name).c_str()));
+      if (!slot.initial.empty())
+        model.slot_init[i] = library.recipe.optimizer.constant(std::string(slot.initial));
+    }
     table.point(model.inputs, tensors("inputs", library.inputs));
     table.point(model.targets, tensors("targets", library.targets));
     table.point(model.outputs, tensors("outputs", library.outputs));
@@ -39,13 +41,6 @@ public:
 private:
   Module &module;
   const LibraryDescription &library;
-
-  /// What torch calls the optimizer's state.
-  static std::array<const char *, HS_MAX_SLOTS> slotNames(const OptimizerSpec &optimizer) {
-    if (optimizer.kind == "adamw")
-      return {"exp_avg", "exp_avg_sq"};
-    return {optimizer.momentum != 0 ? "momentum_buffer" : nullptr, nullptr};
-  }
 
   void setNumbers(hs_model &model) const {
     const Recipe &recipe = library.recipe;
@@ -72,6 +67,7 @@ private:
     model.hysteresis = int32_t(scaling.hysteresis);
     model.hysteresis_refill = !scaling.refillAtGrowth;
     model.seed = library.seed;
+    model.accumulates = recipe.accumulate > 1;
   }
 
   Constant *named(StringRef name) {
@@ -119,6 +115,8 @@ private:
       item.rank = int32_t(tensor.shape.size());
       item.classes = tensor.classes;
       item.batched = 1;
+      item.has_ignore = tensor.ignore.has_value();
+      item.ignore = tensor.ignore.value_or(0);
       table.point(item.name, addString(module, tensor.name.c_str()));
       table.point(item.shape, addValues(module, "shape", tensor.shape));
     }
@@ -175,10 +173,10 @@ Constant *addModelTable(Module &module, const LibraryDescription &library) {
 }
 
 StringSet<> addInterface(Module &module, const std::string &name, Constant *model) {
-  static constexpr const char *names[] = {"create",    "destroy",   "train_step",  "eval_step",
-                                          "forward",   "set_batch", "param_count", "param_info",
-                                          "param_get", "param_set", "scaler_get",  "scaler_set",
-                                          "set_lr",    "save",      "load",        "last_error"};
+  static constexpr const char *names[] = {
+      "create",      "destroy",    "train_step", "accumulate_step", "eval_step",  "forward",    "set_batch",
+      "param_count", "param_info", "param_get",  "param_set",       "scaler_get", "scaler_set", "set_lr",
+      "save",        "load",       "last_error"};
   StringSet<> symbols;
   for (StringRef function : names) {
     Function *target = module.getFunction(("hs_instance_" + function).str());

@@ -17,6 +17,8 @@ static ordered_json tensorList(const std::vector<TensorDescription> &tensors) {
     list.push_back({{"name", tensor.name}, {"dtype", typeName(tensor.type)}, {"shape", tensor.shape}});
     if (tensor.classes)
       list.back()["classes"] = tensor.classes;
+    if (tensor.ignore)
+      list.back()["ignore"] = *tensor.ignore;
   }
   return list;
 }
@@ -27,6 +29,8 @@ static ordered_json paramList(const std::vector<ParamDescription> &params) {
     list.push_back({{"name", param.name}, {"shape", param.shape}, {"dtype", typeName(param.type)}});
     if (param.buffer)
       list.back()["buffer"] = true;
+    if (param.frozen)
+      list.back()["frozen"] = true;
   }
   return list;
 }
@@ -36,7 +40,11 @@ static ordered_json lossOf(const LibraryDescription &library) {
   ordered_json object = ordered_json::object();
   if (!loss.kind.empty())
     object["kind"] = loss.kind;
-  if (loss.kind == "cross_entropy") {
+  if (!loss.weight.empty())
+    object["weight"] = loss.weight;
+  if (loss.reduction != "mean")
+    object["reduction"] = loss.reduction;
+  if (isOverClasses(loss)) {
     int64_t rank = int64_t(library.outputs[0].shape.size()), axis = loss.axis.value_or(-1);
     object["axis"] = axis < 0 ? axis + rank : axis;
   }

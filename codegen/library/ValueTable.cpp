@@ -49,19 +49,16 @@ private:
   /// Kernels in the table, by their places in it.
   DenseMap<Operation *, size_t> numbers;
 
-  template <typename Update>
-  void addGradients(Update update, train::KernelOp kernel) {
+  void addGradients(train::UpdateOp update, train::KernelOp kernel) {
     for (auto [name, gradient] :
-         llvm::zip(update.getParams().template getAsRange<FlatSymbolRefAttr>(), kernel.getInputs()))
+         llvm::zip(update.getParams().getAsRange<FlatSymbolRefAttr>(), kernel.getInputs()))
       table["gradients"].push_back({{"param", name.getValue().str()}, {"value", operand(gradient)}});
   }
 
   void addKernel(train::KernelOp kernel) {
     // Constants come first: the op is the last one before the yield.
     Operation *op = kernel.getBody().front().getTerminator()->getPrevNode();
-    if (auto update = dyn_cast<train::SgdUpdateOp>(op))
-      return addGradients(update, kernel);
-    if (auto update = dyn_cast<train::AdamwUpdateOp>(op))
+    if (auto update = dyn_cast<train::UpdateOp>(op))
       return addGradients(update, kernel);
     if (kernel.getKind() == "finite" || kernel.getKind() == "assign")
       return;

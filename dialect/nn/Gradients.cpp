@@ -169,26 +169,29 @@ HS_GRADIENT(LayerNormOp) {
   operandGrads[2] = params.getShiftGrad();
 }
 
+HS_GRADIENT(RmsNormOp) {
+  if (!resultGrads[0])
+    return;
+  operandGrads[0] = RmsNormBackwardInputOp::create(builder, getLoc(), resultGrads[0], getInput(), getScale(),
+                                                   getRstd(), getAxis());
+  operandGrads[1] =
+      RmsNormBackwardScaleOp::create(builder, getLoc(), resultGrads[0], getInput(), getRstd(), getAxis());
+}
+
 HS_GRADIENT(MaxPool2dOp) {
   operandGrads[0] = MaxPool2dBackwardOp::create(builder, getLoc(), resultGrads[0], getIndices(),
                                                 tensorType(getInput()).getShape());
 }
 
 HS_GRADIENT(AvgPool2dOp) {
-  operandGrads[0] =
-      AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0], tensorType(getInput()).getShape(),
-                                  getKernel(), getStride(), getPadding(), getExcludePad());
+  operandGrads[0] = AvgPool2dBackwardOp::create(builder, getLoc(), resultGrads[0],
+                                                tensorType(getInput()).getShape(), getKernel(), getStride(),
+                                                getPadding(), getExcludePad(), getUncountedAttr());
 }
 
 //===----------------------------------------------------------------------===//
-// Cross-entropy, sequences, reductions and data movement
+// Sequences, reductions and data movement
 //===----------------------------------------------------------------------===//
-
-HS_GRADIENT(CrossEntropyOp) {
-  if (resultGrads[0])
-    operandGrads[0] = CrossEntropyBackwardOp::create(builder, getLoc(), resultGrads[0], getLogits(),
-                                                     getTarget(), getLse(), getLabelSmoothingAttr());
-}
 
 HS_GRADIENT(EmbeddingOp) {
   operandGrads[0] = EmbeddingBackwardOp::create(builder, getLoc(), resultGrads[0], getIds(),
@@ -198,10 +201,16 @@ HS_GRADIENT(EmbeddingOp) {
 HS_GRADIENT(AttentionOp) {
   if (!resultGrads[0])
     return;
-  auto backward =
-      AttentionBackwardOp::create(builder, getLoc(), resultGrads[0], getResult(), getLse(), getProjections(),
-                                  getHeadsAttr(), getCausalAttr(), getScaleAttr());
+  auto backward = AttentionBackwardOp::create(builder, getLoc(), resultGrads[0], getResult(), getLse(),
+                                              getTensors(), getHeadsAttr(), getKvHeadsAttr(), getCausalAttr(),
+                                              getMaskedAttr(), getScaleAttr());
   llvm::copy(backward.getGrads(), operandGrads.begin());
+}
+
+HS_GRADIENT(RotaryOp) {
+  auto transposed = getTransposed() ? UnitAttr() : builder.getUnitAttr();
+  operandGrads[0] = RotaryOp::create(builder, getLoc(), resultGrads[0], getCos(), getSin(),
+                                     getInterleavedAttr(), transposed);
 }
 
 /// Undoes a reduction's loss of dimensions and repeats `grad` over the operand's shape.

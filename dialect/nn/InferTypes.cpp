@@ -231,30 +231,39 @@ HS_INFER(LayerNormBackwardParamsOp) {
 // Pooling
 //===----------------------------------------------------------------------===//
 
+/// The attribute's two numbers; `fallback` twice where it is absent.
+static SmallVector<int64_t> pairOr(std::optional<ArrayRef<int64_t>> pair, int64_t fallback) {
+  return pair ? SmallVector<int64_t>(*pair) : SmallVector<int64_t>(2, fallback);
+}
+
 template <typename Adaptor>
-static FailureOr<SmallVector<int64_t>> pooledShape(std::optional<Location> loc, Adaptor adaptor) {
+static FailureOr<SmallVector<int64_t>> pooledShape(std::optional<Location> loc, Adaptor adaptor,
+                                                   ArrayRef<int64_t> dilation = {1, 1}) {
   if (failed(expectRank(loc, "input", adaptor.getInput(), 4)) ||
       failed(expectSize(loc, "kernel", adaptor.getKernel(), 2, 1)) ||
       failed(expectSize(loc, "stride", adaptor.getStride(), 2, 1)) ||
+      failed(expectSize(loc, "dilation", dilation, 2, 1)) ||
       failed(expectSize(loc, "padding", adaptor.getPadding(), 4, 0)))
     return failure();
   ArrayRef<int64_t> padding = adaptor.getPadding();
   SmallVector<int64_t> shape(tensorType(adaptor.getInput()).getShape());
   for (int i = 0; i < 2; ++i) {
-    int64_t kernel = adaptor.getKernel()[i];
-    if (2 * std::max(padding[i], padding[2 + i]) > kernel)
-      return fail(loc, "padding is ", std::max(padding[i], padding[2 + i]),
-                  ", expected at most half of the kernel's extent ", kernel);
-    shape[2 + i] = windowCount(shape[2 + i], kernel, adaptor.getStride()[i], padding[i] + padding[2 + i], 1);
+    int64_t kernel = adaptor.getKernel()[i], extent = shape[2 + i], stride = adaptor.getStride()[i];
+    if (2 * padding[i] > kernel)
+      return fail(loc, "padding is ", padding[i], ", expected at most half of the kernel's extent ", kernel);
+    shape[2 + i] = windowCount(extent, kernel, stride, padding[i] + padding[2 + i], dilation[i]);
     if (shape[2 + i] < 1)
       return fail(loc, "a window of extent ", kernel, " does not fit into input of type ",
                   adaptor.getInput().getType());
+    if ((shape[2 + i] - 1) * stride - padding[i] >= extent)
+      return fail(loc, "padding is ", padding[2 + i],
+                  " after the image, expected no window that lies in the padding alone");
   }
   return shape;
 }
 
 HS_INFER(MaxPool2dOp) {
-  auto shape = pooledShape(loc, adaptor);
+  auto shape = pooledShape(loc, adaptor, pairOr(adaptor.getDilation(), 1));
   if (failed(shape))
     return failure();
   types.assign({makeTensor(*shape, elementType(adaptor.getInput())),
@@ -264,8 +273,13 @@ HS_INFER(MaxPool2dOp) {
 
 HS_INFER(AvgPool2dOp) {
   auto shape = pooledShape(loc, adaptor);
-  if (failed(shape))
+  SmallVector<int64_t> uncounted = pairOr(adaptor.getUncounted(), 0);
+  if (failed(shape) || failed(expectSize(loc, "uncounted", uncounted, 2, 0)))
     return failure();
+  for (int i = 0; i < 2; ++i)
+    if (uncounted[i] > adaptor.getPadding()[2 + i])
+      return fail(loc, "uncounted is ", uncounted[i], ", expected at most the padding ",
+                  adaptor.getPadding()[2 + i]);
   types.push_back(makeTensor(*shape, elementType(adaptor.getInput())));
   return success();
 }
@@ -277,26 +291,6 @@ HS_INFER(AvgPool2dOp) {
   }
 HS_INFER_INPUT_SHAPE(MaxPool2dBackwardOp)
 HS_INFER_INPUT_SHAPE(AvgPool2dBackwardOp)
-
-//===----------------------------------------------------------------------===//
-// Cross-entropy
-//===----------------------------------------------------------------------===//
-
-HS_INFER(CrossEntropyOp) {
-  RankedTensorType logits = tensorType(adaptor.getLogits());
-  if (logits.getRank() < 1)
-    return fail(loc, "logits have type ", logits, ", expected classes in the last dimension");
-  ArrayRef<int64_t> rows = logits.getShape().drop_back();
-  if (failed(expectShape(loc, "the target", adaptor.getTarget(), rows)))
-    return failure();
-  types.assign(2, makeTensor(rows, statisticsType(adaptor.getLogits())));
-  return success();
-}
-
-HS_INFER(CrossEntropyBackwardOp) {
-  types.push_back(adaptor.getLogits().getType());
-  return success();
-}
 
 //===----------------------------------------------------------------------===//
 // Reductions and data movement

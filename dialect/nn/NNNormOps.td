@@ -140,4 +140,47 @@ def NN_LayerNormBackwardParamsOp : NN_Op<"layer_norm_backward_params"> {
   let results = (outs NN_FloatTensor:$scale_grad, NN_FloatTensor:$shift_grad);
 }
 
+def NN_RmsNormOp : NN_Keyed<"rms_norm", "rms_norm", [NN_Differentiable]> {
+  let summary = "division by the root of the mean square over the trailing dimensions";
+  let description = [{
+    Over dimensions `axis` and after: `rstd = 1 / sqrt(mean(input^2) + eps)`, one a row, and
+    `result = input * rstd * scale` with `scale` of the trailing shape (Zhang and Sennrich, Root Mean Square Layer
+    Normalization, 2019).
+
+    ```mlir
+    %y, %r = nn.rms_norm %x, %s {axis = 1 : i64, eps = 1.0e-05 : f64}
+        : (tensor<2x4xf32>, tensor<4xf32>) -> (tensor<2x4xf32>, tensor<2xf32>)
+    ```
+  }];
+  let arguments = (ins NN_FloatTensor:$input, NN_FloatTensor:$scale, I64Attr:$axis, F64Attr:$eps);
+  let results = (outs NN_FloatTensor:$result, NN_FloatTensor:$rstd);
+}
+def NN_RmsNormBackwardInputOp : NN_Op<"rms_norm_backward_input"> {
+  let summary = "gradient of rms_norm with respect to its input";
+  let description = [{
+    A row, with n elements, h = grad * scale and x' = input * rstd: `result = rstd * (h - x' * sum(h * x') / n)`.
+
+    ```mlir
+    %d = nn.rms_norm_backward_input %g, %x, %s, %r {axis = 1 : i64}
+        : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<4xf32>, tensor<2xf32>) -> tensor<2x4xf32>
+    ```
+  }];
+  let arguments = (ins NN_FloatTensor:$grad, NN_FloatTensor:$input, NN_FloatTensor:$scale, NN_FloatTensor:$rstd,
+    I64Attr:$axis);
+  let results = (outs NN_FloatTensor:$result);
+}
+def NN_RmsNormBackwardScaleOp : NN_Op<"rms_norm_backward_scale"> {
+  let summary = "gradient of rms_norm with respect to its scale";
+  let description = [{
+    Over rows: `result = sum grad * input * rstd`, in the type of `rstd`.
+
+    ```mlir
+    %d = nn.rms_norm_backward_scale %g, %x, %r {axis = 1 : i64}
+        : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins NN_FloatTensor:$grad, NN_FloatTensor:$input, NN_FloatTensor:$rstd, I64Attr:$axis);
+  let results = (outs NN_FloatTensor:$result);
+}
+
 #endif // HALFSTEP_DIALECT_NN_NORM

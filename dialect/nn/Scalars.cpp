@@ -116,6 +116,36 @@ HS_SCALAR(BatchNormInferenceOp) {
   return s.add(s.mul(normal, operands[1]), operands[2]);
 }
 
+/// The first `full` operands are whole, the `vectors` from `scale` on lie along dimension 1, the others,
+/// statistics of channels of images, along dimensions 0 and 1.
+static AffineMap groupMap(Operation *op, unsigned operand, unsigned full, unsigned scale, unsigned vectors) {
+  bool isVector = operand >= scale && operand < scale + vectors;
+  if (operand < full || isVector)
+    return channelMap(op, operand, full);
+  int64_t rank = cast<RankedTensorType>(op->getResult(0).getType()).getRank();
+  MLIRContext *context = op->getContext();
+  return AffineMap::get(rank, 0, {getAffineDimExpr(0, context), getAffineDimExpr(1, context)}, context);
+}
+AffineMap GroupNormApplyOp::getOperandMap(unsigned operand) {
+  return groupMap(*this, operand, /*full=*/1, /*scale=*/3, /*vectors=*/2);
+}
+AffineMap GroupNormBackwardInputOp::getOperandMap(unsigned operand) {
+  return groupMap(*this, operand, /*full=*/2, /*scale=*/4, /*vectors=*/1);
+}
+
+HS_SCALAR(GroupNormApplyOp) {
+  Scalar s(builder, loc, type);
+  Value normal = s.mul(s.sub(operands[0], operands[1]), operands[2]);
+  return s.add(s.mul(normal, operands[3]), operands[4]);
+}
+
+HS_SCALAR(GroupNormBackwardInputOp) {
+  Scalar s(builder, loc, type);
+  Value grad = s.mul(operands[0], operands[4]), rstd = operands[3];
+  Value normal = s.mul(s.sub(operands[1], operands[2]), rstd);
+  return s.mul(rstd, s.sub(s.sub(grad, operands[6]), s.mul(normal, operands[5])));
+}
+
 HS_SCALAR(BatchNormBackwardInputOp) {
   Scalar s(builder, loc, type);
   auto input = cast<RankedTensorType>(getInput().getType());

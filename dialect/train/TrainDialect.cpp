@@ -3,6 +3,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -111,31 +112,93 @@ LogicalResult AssignOp::verifySymbolUses(SymbolTableCollection &tables) {
   return verifyShape(*this, param, getValue().getType());
 }
 
-template <typename UpdateOp>
-static LogicalResult verifyUpdate(UpdateOp op) {
-  if (op.getParams().size() == op.getGradients().size() && !op.getParams().empty())
-    return success();
-  return op.emitOpError() << "has " << op.getParams().size() << " parameters and " << op.getGradients().size()
-                          << " gradients, expected one gradient a parameter and at least one";
+//===----------------------------------------------------------------------===//
+// Updates
+//===----------------------------------------------------------------------===//
+
+/// True for a number or a truth value that the constant may be.
+static bool isInRange(const OptimizerConstant &constant, Attribute value) {
+  using enum OptimizerConstant::Range;
+  if (constant.range == Switch)
+    return isa<BoolAttr>(value);
+  auto number = dyn_cast<FloatAttr>(value);
+  if (!number || !number.getType().isF64() || !number.getValue().isFinite())
+    return false;
+  double x = number.getValueAsDouble();
+  return x >= 0 && (constant.range != Unit || x < 1) && (constant.range != Positive || x > 0);
 }
 
-template <typename UpdateOp>
-static LogicalResult verifyUpdateSymbols(UpdateOp op, SymbolTableCollection &tables) {
-  for (auto [name, gradient] : llvm::zip(op.getParams(), op.getGradients())) {
-    ParamOp param = findParam(op, cast<FlatSymbolRefAttr>(name), tables);
-    if (!param || failed(verifyShape(op, param, gradient.getType())))
-      return failure();
+LogicalResult OptimizerAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, StringRef kind,
+                                    DictionaryAttr constants) {
+  const OptimizerRow *row = findOptimizer(kind);
+  if (!row)
+    return emitError() << "optimizer '" << kind << "', expected one of "
+                       << llvm::join(optimizerKinds(), ", ");
+  for (NamedAttribute entry : constants) {
+    const OptimizerConstant *constant = row->find(entry.getName().strref());
+    if (!constant)
+      return emitError() << "optimizer '" << kind << "' has no constant '" << entry.getName().getValue()
+                         << "'";
+    if (!isInRange(*constant, entry.getValue()))
+      return emitError() << "'" << entry.getName().getValue() << "' is " << entry.getValue()
+                         << ", which is outside its range";
   }
   return success();
 }
 
-LogicalResult SgdUpdateOp::verify() { return verifyUpdate(*this); }
-LogicalResult AdamwUpdateOp::verify() { return verifyUpdate(*this); }
-LogicalResult SgdUpdateOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifyUpdateSymbols(*this, tables);
+double OptimizerAttr::constant(StringRef name) const {
+  Attribute value = getConstants().get(name);
+  if (auto flag = dyn_cast_or_null<BoolAttr>(value))
+    return flag.getValue();
+  if (auto number = dyn_cast_or_null<FloatAttr>(value))
+    return number.getValueAsDouble();
+  const OptimizerConstant *constant = findOptimizer(getKind())->find(name);
+  assert(constant && "a constant of the optimizer");
+  return constant->fallback;
 }
-LogicalResult AdamwUpdateOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifyUpdateSymbols(*this, tables);
+
+SmallVector<OptimizerSlot> OptimizerAttr::slots() const {
+  SmallVector<OptimizerSlot> needed;
+  for (const OptimizerSlot &slot : findOptimizer(getKind())->slots)
+    if (slot.needs.empty() || constant(slot.needs) != 0)
+      needed.push_back(slot);
+  return needed;
+}
+
+void WeighOp::build(OpBuilder &builder, OperationState &state, Value rows, FloatAttr samples) {
+  Type number = RankedTensorType::get({}, builder.getF64Type());
+  build(builder, state, TypeRange{number, number}, rows, samples);
+}
+
+LogicalResult WeighOp::verify() {
+  if (getRows() && getSamples())
+    return emitOpError() << "has both an operand and 'samples', expected at most one of the two";
+  return success();
+}
+
+void AccumulateOp::build(OpBuilder &builder, OperationState &state, ValueRange gradients, Value weight) {
+  SmallVector<Type> types = llvm::map_to_vector(gradients, [](Value gradient) -> Type {
+    auto type = cast<RankedTensorType>(gradient.getType());
+    return type.clone(type.getElementType().isF64() ? type.getElementType()
+                                                    : Float32Type::get(type.getContext()));
+  });
+  build(builder, state, types, gradients, weight);
+}
+
+LogicalResult UpdateOp::verify() {
+  if (getParams().size() == getGradients().size() && !getParams().empty())
+    return success();
+  return emitOpError() << "has " << getParams().size() << " parameters and " << getGradients().size()
+                       << " gradients, expected one gradient a parameter and at least one";
+}
+
+LogicalResult UpdateOp::verifySymbolUses(SymbolTableCollection &tables) {
+  for (auto [name, gradient] : llvm::zip(getParams(), getGradients())) {
+    ParamOp param = findParam(*this, cast<FlatSymbolRefAttr>(name), tables);
+    if (!param || failed(verifyShape(*this, param, gradient.getType())))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult KernelOp::verify() {

@@ -2,6 +2,8 @@
 #ifndef HALFSTEP_DIALECT_TRAIN_TRAINDIALECT_H
 #define HALFSTEP_DIALECT_TRAIN_TRAINDIALECT_H
 
+#include "dialect/train/OptimizerTable.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"

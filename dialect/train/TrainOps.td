@@ -26,20 +26,25 @@ def Train_FloatTensor : RankedTensorOf<[F16, BF16, F32, F64]>;
 
 def Train_OptimizerAttr : AttrDef<Train_Dialect, "Optimizer"> {
   let mnemonic = "optimizer";
-  let summary = "Which optimizer updates the parameters, and its constants";
+  let summary = "An optimizer and its constants";
   let description = [{
-    The module attribute `train.optimizer`. The learning rate is not here: it is a scalar of the step.
+    The module attribute `train.optimizer` is that of all parameters without one of their own. Kinds, and the names,
+    ranges and defaults of their constants, are the rows of dialect/train/OptimizerTable.cpp; a constant that is left
+    out has its default. The learning rate is not here: it is a scalar of the step.
 
     ```mlir
-    #train.optimizer<kind = "sgd", momentum = 9.0e-01 : f64, nesterov = false, weight_decay = 0.0 : f64,
-                     beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64>
+    #train.optimizer<kind = "sgd", constants = {momentum = 9.0e-01 : f64, weight_decay = 1.0e-04 : f64}>
     ```
   }];
-  let parameters = (ins
-    StringRefParameter<"sgd or adamw">:$kind, "::mlir::FloatAttr":$momentum, "bool":$nesterov,
-    "::mlir::FloatAttr":$weight_decay, "::mlir::FloatAttr":$beta1, "::mlir::FloatAttr":$beta2,
-    "::mlir::FloatAttr":$eps);
+  let parameters = (ins StringRefParameter<"a row of the table">:$kind, "::mlir::DictionaryAttr":$constants);
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The value of a constant; true is 1.
+    double constant(::llvm::StringRef name) const;
+    /// The state that these constants need, in the order of its places.
+    ::llvm::SmallVector<::halfstep::OptimizerSlot> slots() const;
+  }];
 }
 
 def Train_InitAttr : AttrDef<Train_Dialect, "Init"> {
@@ -71,6 +76,9 @@ def Train_ParamOp : Train_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     rest says whether rounding added one: `b = (copy << 16) + rest`, without loss. A NaN becomes quiet and loses bit 15
     before. Nothing reads a split value in f32 but its update.
 
+    A `frozen` parameter keeps its values: it has no gradient and no optimizer state. `optimizer` is the parameter's own,
+    where it differs from the module's.
+
     - (P1) `split` needs values in f32, `copy_type = bf16`, and no `buffer`.
 
     ```mlir
@@ -80,7 +88,7 @@ def Train_ParamOp : Train_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Train_FloatTensor>:$type, Train_InitAttr:$init,
     UnitAttr:$buffer, OptionalAttr<TypeAttr>:$copy_type, OptionalAttr<DenseI64ArrayAttr>:$offsets,
-    UnitAttr:$split);
+    UnitAttr:$split, UnitAttr:$frozen, OptionalAttr<Train_OptimizerAttr>:$optimizer);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
@@ -149,32 +157,63 @@ def Train_AssignOp : Train_Op<"assign", [DeclareOpInterfaceMethods<SymbolUserOpI
   let assemblyFormat = "$param `,` $value (`guard` $found_inf^ `:` type($found_inf))? attr-dict `:` type($value)";
 }
 
-/// `slots`: how many optimizer slots a parameter has, as a C++ expression of the op.
-class Train_UpdateOp<string mnemonic, dag hyper, string slots> :
-    Train_Op<mnemonic, [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  code slotMethod = "int64_t getSlotCount() { return " # slots # "; }\n";
-  let extraClassDeclaration = slotMethod;
-  let arguments = !con((ins TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    Variadic<Train_FloatTensor>:$gradients, TensorOf<[I32]>:$found_inf, TensorOf<[F64]>:$sqnorm), hyper,
-    (ins OptionalAttr<I64Attr>:$stochastic));
-  let assemblyFormat = [{
-    $params `gradients` `(` $gradients `:` type($gradients) `)` `guard` `(` $found_inf `:` type($found_inf) `)`
-    `norm` `(` $sqnorm `:` type($sqnorm) `)` attr-dict
+def Train_WeighOp : Train_Op<"weigh"> {
+  let summary = "what this batch counts among those whose gradients are summed before an update";
+  let description = [{
+    A step that has it adds its gradients to those of earlier batches, and updates with their mean only when the runtime
+    says so. `weight` is what the mean loss of this batch has been divided by: `samples`, or an operand where that depends
+    on the batch; `sum` is `weight` summed over the batches since the last update. With neither, the loss is a sum, and
+    both are 1. Sums are f64.
+
+    ```mlir
+    %w, %s = train.weigh {samples = 3.2e+01 : f64} : tensor<f64>, tensor<f64>
+    %v, %t = train.weigh(%rows : tensor<f32>) : tensor<f64>, tensor<f64>
+    ```
   }];
+  let arguments = (ins Optional<Train_FloatTensor>:$rows, OptionalAttr<F64Attr>:$samples);
+  let results = (outs TensorOf<[F64]>:$weight, TensorOf<[F64]>:$sum);
+  let builders = [OpBuilder<(ins "::mlir::Value":$rows, "::mlir::FloatAttr":$samples)>];
+  let assemblyFormat = "(`(` $rows^ `:` type($rows) `)`)? attr-dict `:` type($weight) `,` type($sum)";
   let hasVerifier = 1;
 }
 
-def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64Attr:$weight_decay, BoolAttr:$nesterov),
-    "getMomentum().isZero() ? 0 : 1"> {
-  let summary = "one SGD step for a group of parameters";
+def Train_AccumulateOp : Train_Op<"accumulate"> {
+  let summary = "gradients of several batches, summed";
   let description = [{
-    Pass 2, one sweep over the flat group, skipped when `found_inf` is 1 and the step is guarded. With g the gradient
-    times `inv_scale` and the clipping factor min(1, clip_norm / (norm + 1e-6)):
+    `result = weight * gradient`, plus what the result was after the last step unless that ended in an update. In f32
+    (f64 for f64). The results keep their places from step to step.
 
-        g += weight_decay * w;  b = momentum * b + g;  w -= lr * (nesterov ? g + momentum * b : b)
+    ```mlir
+    %a = train.accumulate %g weight(%w : tensor<f64>) : (tensor<4xbf16>) -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Train_FloatTensor>:$gradients, TensorOf<[F64]>:$weight);
+  let results = (outs Variadic<Train_FloatTensor>:$sums);
+  let builders = [OpBuilder<(ins "::mlir::ValueRange":$gradients, "::mlir::Value":$weight)>];
+  let assemblyFormat = [{
+    $gradients `weight` `(` $weight `:` type($weight) `)` attr-dict `:` functional-type($gradients, $sums)
+  }];
+}
 
-    (torch.optim.SGD, dampening 0). All in f32 (f64 if anything is f64), rounded once, to nearest-even, when it is
-    stored. The working copy, where there is one, is written in the same pass; of split parameters both halves are.
+def Train_UpdateOp : Train_Op<"update", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "one step of an optimizer for a group of parameters";
+  let description = [{
+    Pass 2, one sweep over the flat group, skipped when `found_inf` is 1 and the step is guarded. All in f32 (f64 if
+    anything is f64), rounded once, to nearest-even, when it is stored. The working copy, where there is one, is written
+    in the same pass; of split parameters both halves are. With `weights`, the sum of `train.weigh`, gradients are divided
+    by it, and nothing happens in a step that does not end in an update.
+
+    With g the gradient times `inv_scale` and the clipping factor min(1, clip_norm / (norm + 1e-6)), then held within
+    `clip_value` on either side (torch.nn.utils.clip_grad_norm_, clip_grad_value_), lr the step's learning rate times
+    `lr_scale`, and t the scalar `update`, the formulas are those of torch.optim:
+
+        sgd      g += weight_decay * w;  b = momentum * b + g;  w -= lr * (nesterov ? g + momentum * b : b)
+        adam     g += weight_decay * w;  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g
+                 w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps); with amsgrad the largest v so far
+        adamw    w -= lr * weight_decay * w, then as adam without the first formula
+        adagrad  g += weight_decay * w;  s += g * g;  w -= lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
+        rmsprop  g += weight_decay * w;  s = alpha * s + (1 - alpha) * g * g;  with centered, a = alpha * a +
+                 (1 - alpha) * g and s - a * a for s below;  b = momentum * b + g / (sqrt(s) + eps);  w -= lr * b
 
     With `stochastic`, values in bf16 or f16 (not the slots) are rounded up or down at random, up with the probability
     of the distance from below, so that what is too small to change a value changes it now and then and the mean is
@@ -192,28 +231,18 @@ def Train_SgdUpdateOp : Train_UpdateOp<"sgd_update", (ins F64Attr:$momentum, F64
     NaN stays NaN. Wider values are rounded to nearest all the same.
 
     ```mlir
-    train.sgd_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)
-      {momentum = 9.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+    train.update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)
+      {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 9.0e-01 : f64}>}
     ```
   }];
-}
-
-def Train_AdamwUpdateOp : Train_UpdateOp<"adamw_update",
-    (ins F64Attr:$beta1, F64Attr:$beta2, F64Attr:$eps, F64Attr:$weight_decay), "2"> {
-  let summary = "one AdamW step for a group of parameters";
-  let description = [{
-    As `train.sgd_update`, with t = the scalar `update`:
-
-        w -= lr * weight_decay * w;  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g
-        w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
-
-    (torch.optim.AdamW; Loshchilov and Hutter, Decoupled Weight Decay Regularization, algorithm 2).
-
-    ```mlir
-    train.adamw_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)
-      {beta1 = 9.0e-01 : f64, beta2 = 9.99e-01 : f64, eps = 1.0e-08 : f64, weight_decay = 1.0e-02 : f64}
-    ```
+  let arguments = (ins TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
+    Variadic<Train_FloatTensor>:$gradients, TensorOf<[I32]>:$found_inf, TensorOf<[F64]>:$sqnorm,
+    Optional<TensorOf<[F64]>>:$weights, Train_OptimizerAttr:$optimizer, OptionalAttr<I64Attr>:$stochastic);
+  let assemblyFormat = [{
+    $params `gradients` `(` $gradients `:` type($gradients) `)` `guard` `(` $found_inf `:` type($found_inf) `)`
+    `norm` `(` $sqnorm `:` type($sqnorm) `)` (`weights` `(` $weights^ `:` type($weights) `)`)? attr-dict
   }];
+  let hasVerifier = 1;
 }
 
 def Train_KernelOp : Train_Op<"kernel", [SingleBlock, IsolatedFromAbove]> {

@@ -49,6 +49,8 @@ void hs_checkpoint_set_numbers(hs_instance *instance, const uint64_t *numbers) {
   instance->seed = numbers[2];
   instance->scaler = scaler_of(numbers);
   instance->hysteresis_left = (int32_t)numbers[6];
+  instance->accumulated = 0;
+  instance->weighted_loss = 0;
 }
 
 static const char *dtype_name(int32_t dtype) {

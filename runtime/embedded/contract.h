@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { HS_ABI = 2, HS_SCALARS_BYTES = 256, HS_ALIGNMENT = 64, HS_MAX_SLOTS = 2, HS_ISA_LEVELS = 2 };
+enum { HS_ABI = 3, HS_SCALARS_BYTES = 256, HS_ALIGNMENT = 64, HS_MAX_SLOTS = 3, HS_ISA_LEVELS = 2 };
 
 /* At offset 0 of the arena. Kernels get pointers to single fields. */
 typedef struct hs_scalars {
@@ -32,6 +32,11 @@ typedef struct hs_scalars {
   uint64_t step;      /* 48 attempts so far, from 0: dropout's counter */
   float clip_norm;    /* 56 largest gradient norm, 0 for no clipping */
   int32_t guard;      /* 60 1: found_inf leaves the state untouched; 0: update all the same */
+  /* Of a model that sums gradients over batches: */
+  double weight;     /* 64 out: what this batch counts */
+  double weight_sum; /* 72 in, out: of the batches since the last update */
+  int32_t first;     /* 80 1: the first batch since the last update, or attempt */
+  int32_t apply;     /* 84 1: this step ends in an update */
 } hs_scalars;
 
 typedef struct hs_step_args {
@@ -52,6 +57,8 @@ typedef struct hs_tensor_desc {
   const int64_t *shape; /* without the batch extent's value: shape[0] is the variant's batch when batched */
   int64_t classes;      /* ids of classes or of an embedding's rows must be in [0, classes); 0: not ids */
   int32_t batched;      /* 1: the first extent is the batch */
+  int32_t has_ignore;   /* 1: ids may also be `ignore` */
+  int64_t ignore;
 } hs_tensor_desc;
 
 typedef enum hs_init_kind {
@@ -124,6 +131,8 @@ typedef struct hs_model {
   float scale_min, scale_max;            /* bounds of a dynamic loss scale; 0 for none */
   int32_t hysteresis;                    /* overflows before the loss scale falls; 0 and 1: at the first */
   int32_t hysteresis_refill;             /* what fills that count again. 0: growth; 1: any step without one */
+  int32_t accumulates;                   /* 1: steps sum gradients, and update only when told */
+  double slot_init[HS_MAX_SLOTS];        /* what a slot holds at first */
 } hs_model;
 
 /* A contraction that oneDNN runs: C[batch] = A[batch] * B[batch] (+ bias), or a convolution.
@@ -158,6 +167,8 @@ hs_status hs_instance_create(const hs_model *model, const hs_config *config, hs_
 void hs_instance_destroy(hs_instance *instance);
 hs_status hs_instance_train_step(hs_instance *instance, const void *const *inputs, const void *const *targets,
                                  hs_step_result *result);
+hs_status hs_instance_accumulate_step(hs_instance *instance, const void *const *inputs,
+                                      const void *const *targets, hs_step_result *result);
 hs_status hs_instance_eval_step(hs_instance *instance, const void *const *inputs, const void *const *targets,
                                 void *const *outputs, double *loss);
 hs_status hs_instance_forward(hs_instance *instance, const void *const *inputs, void *const *outputs);

@@ -1,6 +1,7 @@
 /* See init.h. */
 #include "init.h"
 
+#include "convert.h"
 #include "values.h"
 
 #include <math.h>
@@ -59,7 +60,16 @@ static void fill(const hs_param_desc *param, char *arena, uint64_t key) {
   hs_refresh_copy(param, arena);
 }
 
+static void fill_slots(const hs_model *model, const hs_param_desc *param, char *arena) {
+  for (int32_t slot = 0; slot < HS_MAX_SLOTS; ++slot)
+    for (int64_t i = 0; model->slot_init[slot] != 0 && param->slot_offset[slot] >= 0 && i < param->info.count;
+         ++i)
+      hs_store_element(param->slot_dtype, arena + param->slot_offset[slot], i, model->slot_init[slot]);
+}
+
 void hs_init_state(const hs_model *model, char *arena, uint64_t seed) {
-  for (int32_t i = 0; i < model->param_count; ++i)
+  for (int32_t i = 0; i < model->param_count; ++i) {
     fill(&model->params[i], arena, mix(mix(seed) + GOLDEN * ((uint64_t)i + 1)));
+    fill_slots(model, &model->params[i], arena);
+  }
 }

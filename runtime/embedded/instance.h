@@ -30,7 +30,9 @@ struct hs_instance {
   hs_scaler_state scaler;
   int32_t hysteresis_left; /* overflows until the scale falls, at least 1 */
   int64_t updates;         /* applied */
-  uint64_t step;           /* attempts */
+  uint64_t step;           /* attempts, and batches that were only accumulated */
+  int64_t accumulated;     /* batches since the last update or attempt */
+  double weighted_loss;    /* sum of their losses by weight */
   uint64_t seed;
   hs_error error; /* of the last call that failed; its text lies outside, so that const calls can write it */
 };

@@ -172,6 +172,12 @@ hs_status hs_instance_save(const hs_instance *instance, const char *path, const 
     return hs_fail(&instance->error, HS_ERROR_USAGE, "the checkpoint's path is empty");
   if (metadata && !hs_utf8_valid(metadata))
     return hs_fail(&instance->error, HS_ERROR_USAGE, "the metadata is not valid UTF-8");
+  if (instance->accumulated)
+    return hs_fail(
+        &instance->error, HS_ERROR_USAGE,
+        "gradients of %lld batches wait for an update, and checkpoints do not hold them; save after "
+        "a training step",
+        (long long)instance->accumulated);
   hs_checkpoint checkpoint;
   hs_text header = {0};
   if (hs_checkpoint_list(instance, &checkpoint))

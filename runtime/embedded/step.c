@@ -32,7 +32,7 @@ static hs_status check_classes(const hs_instance *instance, const hs_tensor_desc
   int64_t count = element_count(tensor, instance->variant->batch), a_sample = sample_count(tensor);
   for (int64_t i = 0; i < count; ++i) {
     int64_t id = load_class(tensor->dtype, data, i);
-    if (id < 0 || id >= tensor->classes)
+    if ((id < 0 || id >= tensor->classes) && !(tensor->has_ignore && id == tensor->ignore))
       return hs_fail(&instance->error, HS_ERROR_INPUT, "id %lld in sample %lld of '%s' is outside [0, %lld)",
                      (long long)id, (long long)(i / a_sample), tensor->name, (long long)tensor->classes);
   }
@@ -70,6 +70,7 @@ static void run(const hs_instance *instance, hs_step_fn step, const void *const 
   scalars->step = instance->step;
   scalars->clip_norm = model->clip_norm;
   scalars->guard = instance->on_nonfinite != HS_NONFINITE_IGNORE;
+  scalars->first = instance->accumulated == 0;
 
   hs_step_args args = {instance->arena,
                        inputs,
@@ -92,12 +93,20 @@ static float move_scale(hs_instance *instance, int found) {
   return falls ? shrunk : instance->scaler.scale;
 }
 
-static void report(const hs_instance *instance, const hs_scalars *scalars, int skipped, float next_scale,
-                   hs_step_result *result) {
+/* What the gradients and the loss of an update are divided by: they are sums when they come from several
+ * batches. */
+static double weight_of(const hs_instance *instance, const hs_scalars *scalars) {
+  return instance->model->accumulates ? scalars->weight_sum : 1;
+}
+
+static void report(const hs_instance *instance, const hs_scalars *scalars, int has_norm, int skipped,
+                   float next_scale, hs_step_result *result) {
+  double weight = weight_of(instance, scalars);
   hs_step_result full = HS_STEP_RESULT_INIT;
   full.struct_size = result->struct_size;
   full.loss = scalars->loss;
-  full.grad_norm = skipped ? (double)NAN : sqrt(scalars->grad_sqnorm) / (double)scalars->loss_scale;
+  full.grad_norm =
+      has_norm ? sqrt(scalars->grad_sqnorm) / ((double)scalars->loss_scale * weight) : (double)NAN;
   full.scale = scalars->loss_scale;
   full.skipped = skipped;
   full.updates = instance->updates;
@@ -105,23 +114,64 @@ static void report(const hs_instance *instance, const hs_scalars *scalars, int s
   memcpy(result, &full, result->struct_size < sizeof full ? result->struct_size : sizeof full);
 }
 
+/* Everything before a training step may run. */
+static hs_status check_step(const hs_instance *instance, const void *const *inputs,
+                            const void *const *targets, const hs_step_result *result) {
+  const hs_model *model = instance->model;
+  if (!instance->variant->train[instance->isa - 1])
+    return missing(instance, "training");
+  if (result && result->struct_size < sizeof result->struct_size)
+    return hs_fail(&instance->error, HS_ERROR_USAGE, "struct_size of hs_step_result is not set");
+  hs_status status = check_tensors(instance, model->inputs, model->input_count, inputs);
+  return status ? status : check_tensors(instance, model->targets, model->target_count, targets);
+}
+
+/* Runs one batch; of several, the loss becomes their mean once the last one, which ends in an update, has
+ * run. */
+static void run_batch(hs_instance *instance, const void *const *inputs, const void *const *targets,
+                      int apply) {
+  hs_scalars *scalars = hs_instance_scalars(instance);
+  scalars->apply = apply;
+  run(instance, instance->variant->train[instance->isa - 1], inputs, targets);
+  if (!instance->model->accumulates)
+    return;
+  instance->weighted_loss += scalars->weight * scalars->loss;
+  ++instance->accumulated;
+  if (!apply)
+    return;
+  scalars->loss = instance->weighted_loss / scalars->weight_sum;
+  instance->weighted_loss = 0;
+  instance->accumulated = 0;
+}
+
+hs_status hs_instance_accumulate_step(hs_instance *instance, const void *const *inputs,
+                                      const void *const *targets, hs_step_result *result) {
+  if (!instance)
+    return HS_ERROR_USAGE;
+  if (!instance->model->accumulates)
+    return hs_fail(&instance->error, HS_ERROR_UNSUPPORTED,
+                   "this library updates in every step; compile it with --accumulate 2 or more");
+  hs_status status = check_step(instance, inputs, targets, result);
+  if (status)
+    return status;
+  run_batch(instance, inputs, targets, 0);
+  ++instance->step;
+  const hs_scalars *scalars = hs_instance_scalars(instance);
+  if (result)
+    report(instance, scalars, 0, 0, scalars->loss_scale, result);
+  return HS_OK;
+}
+
 hs_status hs_instance_train_step(hs_instance *instance, const void *const *inputs, const void *const *targets,
                                  hs_step_result *result) {
   if (!instance)
     return HS_ERROR_USAGE;
   const hs_model *model = instance->model;
-  hs_step_fn step = instance->variant->train[instance->isa - 1];
-  if (!step)
-    return missing(instance, "training");
-  if (result && result->struct_size < sizeof result->struct_size)
-    return hs_fail(&instance->error, HS_ERROR_USAGE, "struct_size of hs_step_result is not set");
-  hs_status status = check_tensors(instance, model->inputs, model->input_count, inputs);
-  if (!status)
-    status = check_tensors(instance, model->targets, model->target_count, targets);
+  hs_status status = check_step(instance, inputs, targets, result);
   if (status)
     return status;
 
-  run(instance, step, inputs, targets);
+  run_batch(instance, inputs, targets, 1);
   const hs_scalars *scalars = hs_instance_scalars(instance);
   int found = scalars->found_inf != 0, skipped = found && scalars->guard;
   int stopped = found && instance->on_nonfinite == HS_NONFINITE_STOP;
@@ -134,7 +184,7 @@ hs_status hs_instance_train_step(hs_instance *instance, const void *const *input
       next_scale = move_scale(instance, found);
   }
   if (result)
-    report(instance, scalars, skipped, next_scale, result);
+    report(instance, scalars, !skipped, skipped, next_scale, result);
   if (stopped)
     return hs_fail(&instance->error, HS_ERROR_NUMERICS,
                    "step %llu: a gradient is not finite (loss %g); nothing was changed",

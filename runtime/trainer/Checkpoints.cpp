@@ -36,19 +36,15 @@ int64_t stepOf(std::string_view name) {
 } // namespace
 
 std::string toMetadata(const TrainerState &state) {
-  return json({{"step", state.step},
-               {"updates", state.updates},
-               {"skipped", state.skipped},
-               {"epoch", state.epoch},
-               {"cursor", state.cursor},
-               {"seed", state.seed},
-               {"samples", state.samples},
-               {"batch", state.batch},
-               {"val_split", state.valSplit},
-               {"shuffle", state.shuffle},
-               {"drop_last", state.dropLast},
-               {"data", state.format.toJson()}})
-      .dump();
+  json text = {{"step", state.step},       {"updates", state.updates},    {"skipped", state.skipped},
+               {"epoch", state.epoch},     {"cursor", state.cursor},      {"seed", state.seed},
+               {"samples", state.samples}, {"batch", state.batch},        {"val_split", state.valSplit},
+               {"shuffle", state.shuffle}, {"drop_last", state.dropLast}, {"data", state.format.toJson()}};
+  if (state.scheduleSteps) {
+    text["schedule_lr"] = state.scheduleLr;
+    text["schedule_steps"] = state.scheduleSteps;
+  }
+  return text.dump();
 }
 
 std::string findCheckpoint(const std::string &path) {
@@ -97,10 +93,13 @@ TrainerState stateOf(const TensorFile &checkpoint) {
     saved.at("val_split").get_to(state.valSplit);
     saved.at("shuffle").get_to(state.shuffle);
     saved.at("drop_last").get_to(state.dropLast);
+    state.scheduleLr = saved.value("schedule_lr", 0.0);
+    state.scheduleSteps = saved.value("schedule_steps", int64_t{0});
   } catch (const json::exception &) {
     refuse(checkpoint.path, "its metadata do not say where the run stood");
   }
-  if (state.step < 0 || state.updates < 0 || state.skipped < 0 || state.epoch < 0 || state.cursor < 0)
+  if (state.step < 0 || state.updates < 0 || state.skipped < 0 || state.epoch < 0 || state.cursor < 0 ||
+      state.scheduleSteps < 0)
     refuse(checkpoint.path, "its metadata hold a negative count");
   state.format = formatIn(checkpoint.metadata);
   return state;

@@ -22,6 +22,9 @@ struct TrainerState {
   int64_t samples = 0, batch = 0;
   double valSplit = 0;
   bool shuffle = true, dropLast = false;
+  /// Of the schedule, where the rate is not constant: its largest rate, and its length in updates.
+  double scheduleLr = 0;
+  int64_t scheduleSteps = 0;
   DataFormat format; ///< of the data
 };
 

@@ -1,6 +1,7 @@
 // See Evaluation.h.
 #include "runtime/trainer/Evaluation.h"
 
+#include "runtime/trainer/BatchWeight.h"
 #include "runtime/trainer/Setup.h"
 #include "runtime/trainer/Weights.h"
 
@@ -27,54 +28,77 @@ private:
   std::vector<void *> pointers;
 };
 
+/// Above which score the model says 1; none for losses that are not binary.
+std::optional<double> binaryThreshold(const Manifest &manifest) {
+  if (manifest.loss == "bce_with_logits")
+    return 0;
+  return manifest.loss == "bce" ? std::optional(0.5) : std::nullopt;
+}
+
 class Evaluation {
 public:
   Evaluation(Instance &instance, const Dataset &data)
       : instance(instance), manifest(instance.manifest()), data(data),
-        batch(data.makeBatch(manifest.batch())), outputs(manifest), axis(classAxis(manifest)) {}
+        batch(data.makeBatch(manifest.batch())), outputs(manifest), weight(manifest),
+        axis(classAxis(manifest)), threshold(binaryThreshold(manifest)) {}
 
   Metrics run(std::span<const size_t> indices) {
     size_t size = size_t(manifest.batch()), full = indices.size() - indices.size() % size;
     instance.setBatch(manifest.batch());
     for (size_t at = 0; at < full; at += size)
-      lossSum += step(indices.subspan(at, size)) * double(size);
+      lossSum += total(indices.subspan(at, size));
     if (full < indices.size())
       rest(indices.subspan(full));
     Metrics metrics;
     metrics.samples = int64_t(indices.size());
-    metrics.loss = lossSum / double(indices.size());
-    if (axis)
-      metrics.accuracy = double(hits) / double(indices.size() * axis->outer * axis->inner);
+    metrics.loss = weight.isSum() ? lossSum : lossSum / weightSum;
+    if (axis || threshold)
+      metrics.accuracy = double(hits) / double(labels);
     return metrics;
   }
 
 private:
-  /// The mean loss of one batch, whose hits are counted.
-  double step(std::span<const size_t> indices) { return step(indices, indices.size()); }
+  double total(std::span<const size_t> indices) { return total(indices, indices.size()); }
 
-  /// Counts the hits of the first `counted` samples.
-  double step(std::span<const size_t> indices, size_t counted) {
+  /// The sum of the losses of one batch, each times its weight. Counts weights and hits of the first
+  /// `counted` samples.
+  double total(std::span<const size_t> indices, size_t counted) {
     data.gather(indices, batch);
     double loss = instance.evalStep(batch.inputs(), batch.targets(), outputs.get());
-    for (size_t i = 0; axis && i < counted; ++i)
-      hits += countHits(*axis, manifest.outputs[0].type, outputs[0] + i * manifest.outputs[0].sampleBytes(),
-                        manifest.targets[0].type, batch.row(manifest.inputs.size(), i));
-    return loss;
+    countHits(counted);
+    weightSum += weight.of(batch, counted);
+    if (weight.isSum())
+      return loss;
+    // The mean over nothing is NaN.
+    double all = weight.of(batch, indices.size());
+    return all > 0 ? loss * all : 0;
+  }
+
+  void countHits(size_t counted) {
+    if (!axis && !threshold)
+      return;
+    const TensorSpec &scores = manifest.outputs[0], &target = manifest.targets[0];
+    for (size_t i = 0; i < counted; ++i) {
+      const std::byte *row = outputs[0] + i * scores.sampleBytes(),
+                      *wanted = batch.row(manifest.inputs.size(), i);
+      hits += axis ? halfstep::countHits(*axis, scores.type, row, target.type, wanted, target.ignore)
+                   : countBinaryHits(*threshold, target.sampleCount(), scores.type, row, target.type, wanted);
+    }
+    labels += axis ? weight.labels(batch, counted) : counted * target.sampleCount();
   }
 
   void rest(std::span<const size_t> indices) {
     if (manifest.hasBatch(int64_t(indices.size()))) {
       instance.setBatch(int64_t(indices.size()));
-      lossSum += step(indices) * double(indices.size());
+      lossSum += total(indices);
       instance.setBatch(manifest.batch());
       return;
     }
     size_t size = size_t(manifest.batch()), padding = size - indices.size();
     std::vector<size_t> padded(indices.begin(), indices.end());
     padded.resize(size, indices.back());
-    double mean = step(padded, indices.size());
-    double lastLoss = step(std::vector<size_t>(size, indices.back()), 0);
-    lossSum += mean * double(size) - lastLoss * double(padding);
+    double whole = total(padded, indices.size());
+    lossSum += whole - total(std::vector<size_t>(size, indices.back()), 0) * double(padding) / double(size);
   }
 
   Instance &instance;
@@ -82,9 +106,11 @@ private:
   const Dataset &data;
   Batch batch;
   OutputBuffers outputs;
+  BatchWeight weight;
   std::optional<ClassAxis> axis;
-  double lossSum = 0;
-  size_t hits = 0;
+  std::optional<double> threshold;
+  double lossSum = 0, weightSum = 0;
+  size_t hits = 0, labels = 0;
 };
 
 size_t product(std::span<const int64_t> extents) {
@@ -115,7 +141,7 @@ std::optional<ClassAxis> classAxis(const Manifest &manifest) {
 }
 
 size_t countHits(const ClassAxis &axis, DataType scoreType, const std::byte *scores, DataType labelType,
-                 const std::byte *labels) {
+                 const std::byte *labels, std::optional<int64_t> ignored) {
   size_t hits = 0;
   for (size_t outer = 0; outer < axis.outer; ++outer)
     for (size_t inner = 0; inner < axis.inner; ++inner) {
@@ -130,8 +156,18 @@ size_t countHits(const ClassAxis &axis, DataType scoreType, const std::byte *sco
         }
       }
       size_t label = outer * axis.inner + inner;
-      hits += loadElement(labelType, labels + label * byteSize(labelType)) == double(best);
+      double wanted = loadElement(labelType, labels + label * byteSize(labelType));
+      hits += wanted == double(best) && !(ignored && wanted == double(*ignored));
     }
+  return hits;
+}
+
+size_t countBinaryHits(double threshold, size_t count, DataType scoreType, const std::byte *scores,
+                       DataType labelType, const std::byte *labels) {
+  size_t hits = 0;
+  for (size_t i = 0; i < count; ++i)
+    hits += (loadElement(scoreType, scores + i * byteSize(scoreType)) > threshold) ==
+            (loadElement(labelType, labels + i * byteSize(labelType)) > 0.5);
   return hits;
 }
 

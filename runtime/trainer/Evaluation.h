@@ -21,9 +21,13 @@ struct ClassAxis {
 std::optional<ClassAxis> classAxis(const Manifest &manifest);
 
 /// How many labels of one sample are the index of the largest score; the first one counts among equals, and
-/// NaN counts as largest.
+/// NaN counts as largest. A label that is `ignored` is no hit.
 size_t countHits(const ClassAxis &axis, DataType scoreType, const std::byte *scores, DataType labelType,
-                 const std::byte *labels);
+                 const std::byte *labels, std::optional<int64_t> ignored = {});
+
+/// How many of `count` labels are above 1/2 where the score is above `threshold`, and not where it is not.
+size_t countBinaryHits(double threshold, size_t count, DataType scoreType, const std::byte *scores,
+                       DataType labelType, const std::byte *labels);
 
 /// Means over samples `indices` of a dataset with targets. A rest that is no compiled batch size is padded
 /// with copies of its last sample, whose loss a second run on a batch of that sample alone tells: the mean is

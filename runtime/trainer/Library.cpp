@@ -81,6 +81,7 @@ std::shared_ptr<const Library> Library::open(const std::string &given) {
   find("create", table.create);
   find("destroy", table.destroy);
   find("train_step", table.trainStep);
+  find("accumulate_step", table.accumulateStep);
   find("eval_step", table.evalStep);
   find("forward", table.forward);
   find("set_batch", table.setBatch);
@@ -129,6 +130,10 @@ hs_step_result Instance::trainStep(const void *const *inputs, const void *const 
 
 void Instance::trainStep(const void *const *inputs, const void *const *targets, hs_step_result &result) {
   require(library->functions().trainStep(handle, inputs, targets, &result));
+}
+
+void Instance::accumulateStep(const void *const *inputs, const void *const *targets) {
+  require(library->functions().accumulateStep(handle, inputs, targets, nullptr));
 }
 
 double Instance::evalStep(const void *const *inputs, const void *const *targets, void *const *outputs) {

@@ -19,6 +19,7 @@ struct LibraryFunctions {
   hs_status (*create)(const hs_config *, void **) = nullptr;
   void (*destroy)(void *) = nullptr;
   hs_status (*trainStep)(void *, const void *const *, const void *const *, hs_step_result *) = nullptr;
+  hs_status (*accumulateStep)(void *, const void *const *, const void *const *, hs_step_result *) = nullptr;
   hs_status (*evalStep)(void *, const void *const *, const void *const *, void *const *, double *) = nullptr;
   hs_status (*forward)(void *, const void *const *, void *const *) = nullptr;
   hs_status (*setBatch)(void *, int64_t) = nullptr;
@@ -84,6 +85,9 @@ public:
   hs_step_result trainStep(const void *const *inputs, const void *const *targets);
   /// The same, with the result also of a step that it then throws for (Numerics).
   void trainStep(const void *const *inputs, const void *const *targets, hs_step_result &result);
+  /// Of a library that accumulates: adds the gradients of a batch to those that the next training step
+  /// applies.
+  void accumulateStep(const void *const *inputs, const void *const *targets);
   /// `outputs` may be null.
   double evalStep(const void *const *inputs, const void *const *targets, void *const *outputs);
   void forward(const void *const *inputs, void *const *outputs);

@@ -55,6 +55,8 @@ public:
     spec.name = get<std::string>(object, "name");
     spec.shape = get<std::vector<int64_t>>(object, "shape");
     spec.classes = get<int64_t>(object, "classes", 0);
+    if (object.contains("ignore"))
+      spec.ignore = get<int64_t>(object, "ignore");
     std::optional<DataType> type = dataTypeOf(get<std::string>(object, "dtype"));
     size_t count;
     if (!type || *type > DataType::U8)
@@ -81,13 +83,22 @@ void readRecipe(const std::string &path, Manifest &manifest) {
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return;
-  json recipe = Reader(path).parse();
+  Reader reader(path);
+  json recipe = reader.parse();
   json lr = recipe.value("/optimizer/lr"_json_pointer, json());
   json least = recipe.value("/precision/scaler/min"_json_pointer, json());
   if (lr.is_number())
     manifest.lr = lr.get<double>();
   if (least.is_number())
     manifest.minScale = least.get<double>();
+  manifest.accumulate = reader.get<int64_t>(recipe, "accumulate", 1);
+  if (manifest.accumulate < 1)
+    reader.refuse("'accumulate' is malformed");
+  try {
+    manifest.schedule = Schedule(recipe.value("schedule", json::object()));
+  } catch (const json::exception &) {
+    reader.refuse("'schedule' is malformed");
+  }
 }
 
 void readLoss(const Reader &reader, const json &document, Manifest &manifest) {
@@ -95,6 +106,8 @@ void readLoss(const Reader &reader, const json &document, Manifest &manifest) {
   if (loss == document.end() || !loss->is_object())
     return;
   manifest.loss = reader.get<std::string>(*loss, "kind", "");
+  manifest.reduction = reader.get<std::string>(*loss, "reduction", "mean");
+  manifest.classWeights = reader.get<std::vector<double>>(*loss, "weight", std::vector<double>());
   if (loss->contains("axis") && (*loss)["axis"].is_number_integer())
     manifest.axis = (*loss)["axis"].get<int64_t>();
 }

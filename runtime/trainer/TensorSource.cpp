@@ -160,7 +160,7 @@ void TensorSource::checkValues(const TensorView &tensor, const TensorSpec &spec)
                         at(begin + done) + " cannot be converted to " + name(spec.type));
     for (size_t i = 0; i < count && spec.classes; ++i) {
       double id = loadElement(spec.type, rows.data() + i * size);
-      if (id < 0 || id >= double(spec.classes))
+      if ((id < 0 || id >= double(spec.classes)) && !(spec.ignore && id == double(*spec.ignore)))
         refuse(where, "id " + numberText(id) + at(begin + i) + " is outside [0, " +
                           std::to_string(spec.classes) + ")");
     }

@@ -22,13 +22,17 @@ namespace {
 constexpr double defaultMinScale = 0x1p-24; ///< the smallest subnormal of fp16
 constexpr int exitSigint = 130;             ///< a shell's 128 + SIGINT
 
-/// How an epoch falls into batches.
+/// How an epoch falls into batches, and those into steps.
 struct EpochPlan {
   int64_t batch = 0, full = 0; ///< full batches
   int64_t tail = 0;            ///< samples of the short last batch, 0: none
+  int64_t accumulate = 1;      ///< batches a step; the last step of an epoch may have less
 
   int64_t batches() const { return full + (tail > 0); }
+  int64_t steps() const { return (batches() + accumulate - 1) / accumulate; }
   int64_t size(int64_t cursor) const { return cursor < full ? batch : tail; }
+  /// Batches of the step that begins at `cursor`.
+  int64_t stepBatches(int64_t cursor) const { return std::min(accumulate, batches() - cursor); }
 };
 
 class TrainingRun {
@@ -84,6 +88,8 @@ private:
       instance.setLr(*options.lr);
       lr = *options.lr;
     }
+    if (!manifest.schedule.isConstant() && (state.scheduleLr == 0 || options.lr))
+      state.scheduleLr = options.lr ? double(*options.lr) : manifest.lr.value_or(0);
   }
 
   void makePlan() {
@@ -91,6 +97,7 @@ private:
     plan.batch = manifest.batch();
     plan.full = samples / plan.batch;
     plan.tail = options.dropLast || data.wholeBatchesOnly() ? 0 : samples % plan.batch;
+    plan.accumulate = manifest.accumulate;
     if (plan.batches() == 0)
       throw Diagnostic(
           ExitCode::BadInput,
@@ -100,14 +107,17 @@ private:
     if (options.steps < 0 || (options.steps == 0 && options.epochs < 1))
       throw Diagnostic(ExitCode::Usage, "the number of epochs or steps must be positive");
     total = options.steps;
-    if (total == 0 && __builtin_mul_overflow(options.epochs, plan.batches(), &total))
+    if (total == 0 && __builtin_mul_overflow(options.epochs, plan.steps(), &total))
       throw Diagnostic(ExitCode::Usage, "the number of epochs is too large");
-    if (plan.tail && total > plan.full && !manifest.hasBatch(plan.tail))
+    if (plan.tail && total >= plan.steps() && !manifest.hasBatch(plan.tail))
       throw Diagnostic(ExitCode::BadInput, options.data + ": the last batch of an epoch has " +
                                                std::to_string(plan.tail) +
                                                " samples, and the library was compiled for batches of " +
                                                std::to_string(plan.batch) + "; compile it with --tail " +
                                                std::to_string(plan.tail) + ", or train with --drop-last");
+    // A resumed run keeps the length that its schedule had: more steps do not bend it.
+    if (!manifest.schedule.isConstant() && (state.scheduleSteps == 0 || manifest.schedule.steps()))
+      state.scheduleSteps = manifest.schedule.steps() ? manifest.schedule.steps() : total;
     if (state.cursor >= plan.batches())
       throw Diagnostic(ExitCode::Checkpoint, options.resume + ": its place in the epoch is past the end");
   }
@@ -123,23 +133,18 @@ private:
   void runEpoch(const Interrupt &interrupt, StepLog &log, Progress &progress) {
     std::vector<size_t> order = data.order(split.training, state.shuffle, state.seed, uint64_t(state.epoch));
     Batch batch = data.makeBatch(plan.batch);
-    int64_t compiled = 0;
     lossSum = 0;
     lossCount = 0;
     for (int64_t epoch = state.epoch; state.epoch == epoch && state.step < total && !interrupt.requested();) {
-      int64_t size = plan.size(state.cursor);
-      if (size != compiled)
-        instance.setBatch(compiled = size);
-      data.gather(std::span(order).subspan(size_t(state.cursor * plan.batch), size_t(size)), batch);
-      if (doctor)
-        doctor->keep(instance);
+      setRate();
+      int64_t samples = 0;
       auto begin = std::chrono::steady_clock::now();
-      hs_step_result result = runStep(batch, size, progress);
+      hs_step_result result = runStep(order, batch, samples, progress);
       std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-      record(result, size, took.count(), log, progress);
+      record(result, samples, took.count(), log, progress);
       if (doctor && NonfiniteDoctor::isNeeded(result))
         explain(result.skipped ? "was skipped" : "was not finite and was applied all the same", result, batch,
-                size, progress);
+                samples, progress);
       advance();
       if (result.skipped)
         requireScale(result);
@@ -150,8 +155,35 @@ private:
     }
   }
 
-  hs_step_result runStep(const Batch &batch, int64_t size, Progress &progress) {
+  /// The learning rate of the next update. A skipped step leaves the number of updates, and so the rate,
+  /// alone.
+  void setRate() {
+    if (manifest.schedule.isConstant())
+      return;
+    lr = manifest.schedule.at(state.updates, state.scheduleLr, state.scheduleSteps);
+    instance.setLr(float(*lr));
+  }
+
+  /// The batches of one step, of which the last ends in the update. `samples` becomes their number.
+  hs_step_result runStep(std::span<const size_t> order, Batch &batch, int64_t &samples, Progress &progress) {
     hs_step_result result = HS_STEP_RESULT_INIT;
+    int64_t count = plan.stepBatches(state.cursor);
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t cursor = state.cursor + i, size = plan.size(cursor);
+      instance.setBatch(size);
+      data.gather(order.subspan(size_t(cursor * plan.batch), size_t(size)), batch);
+      samples += size;
+      if (i + 1 < count)
+        instance.accumulateStep(batch.inputs(), batch.targets());
+      else
+        runUpdate(batch, size, result, progress);
+    }
+    return result;
+  }
+
+  void runUpdate(const Batch &batch, int64_t size, hs_step_result &result, Progress &progress) {
+    if (doctor)
+      doctor->keep(instance);
     try {
       instance.trainStep(batch.inputs(), batch.targets(), result);
     } catch (const Diagnostic &diagnostic) {
@@ -159,7 +191,6 @@ private:
         explain("was not finite and ends the run", result, batch, size, progress);
       throw;
     }
-    return result;
   }
 
   /// Says which op is to blame for the step that has just run.
@@ -196,7 +227,8 @@ private:
 
   void advance() {
     ++state.step;
-    if (++state.cursor == plan.batches()) {
+    state.cursor += plan.stepBatches(state.cursor);
+    if (state.cursor == plan.batches()) {
       state.cursor = 0;
       ++state.epoch;
     }

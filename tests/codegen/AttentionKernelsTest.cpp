@@ -11,7 +11,7 @@ OpKernel forwardKernel(const Attention &shape, const std::string &type) {
   return {"attention",
           "nn.attention",
           shape.attributes(),
-          shape.projections(type),
+          shape.tensors(type),
           {shape.result(type), shape.lse(type)}};
 }
 
@@ -24,13 +24,14 @@ std::array<const Buffer *, 3> partsOf(const Attention &shape, const Buffers &buf
 void forEachHead(const Attention &shape, const Buffers &buffers, size_t first,
                  const std::function<void(const Head &, int64_t sample, int64_t head)> &body) {
   auto parts = partsOf(shape, buffers, first);
+  const Buffer *mask = shape.masked() ? &buffers[first + shape.projectionCount()] : nullptr;
   for (int64_t sample = 0; sample < shape.batch; ++sample)
     for (int64_t head = 0; head < shape.heads; ++head)
-      body(Head(shape, parts.data(), sample, head), sample, head);
+      body(Head(shape, parts.data(), mask, sample, head), sample, head);
 }
 
 void checkForward(const OpKernel &kernel, const Attention &shape, const Buffers &buffers) {
-  const Buffer &result = buffers[shape.projectionCount()], &lse = buffers[shape.projectionCount() + 1];
+  const Buffer &result = buffers[shape.tensorCount()], &lse = buffers[shape.tensorCount() + 1];
   forEachHead(shape, buffers, 0, [&](const Head &head, int64_t sample, int64_t h) {
     for (int64_t i = 0; i < shape.queries; ++i) {
       Real exact = head.lse(i);
@@ -50,14 +51,22 @@ void checkForward(const OpKernel &kernel, const Attention &shape, const Buffers 
   });
 }
 
-TEST(AttentionKernels, Forward) {
-  forEachAttention([](const Attention &shape, const std::string &type) {
+void testForward(const std::vector<Attention> &shapes) {
+  forEachAttention(shapes, [](const Attention &shape, const std::string &type) {
     OpKernel kernel = forwardKernel(shape, type);
-    runAtAllLevels(
-        kernel, [&](Buffers &b) { fillAll(b, shape.projectionCount(), 2); },
-        [&](const Buffers &b) { checkForward(kernel, shape, b); });
+    auto fill = [&](Buffers &b) {
+      fillAll(b, shape.projectionCount(), 2);
+      if (shape.masked())
+        fillMask(shape, b[shape.projectionCount()]);
+    };
+    runAtAllLevels(kernel, fill, [&](const Buffers &b) { checkForward(kernel, shape, b); });
   });
 }
+
+TEST(AttentionKernels, Forward) { testForward(kAttentions); }
+TEST(AttentionKernels, ForwardOfHeadsThatShareKeys) { testForward(kSharedAttentions); }
+/// Rows whose keys are all hidden are 0.
+TEST(AttentionKernels, ForwardWithMasks) { testForward(kMaskedAttentions); }
 
 /// exp must not overflow, whatever the scores: a row then takes the value of its greatest.
 TEST(AttentionKernels, LargeScoresStayFinite) {
@@ -100,13 +109,16 @@ OpKernel backwardKernel(const Attention &shape, const std::string &type) {
                   shape.attributes(),
                   {shape.result(type), shape.result(type), shape.lse(type)},
                   shape.projections(type)};
-  kernel.operands.insert(kernel.operands.end(), kernel.results.begin(), kernel.results.end());
+  for (const std::string &tensor : shape.tensors(type))
+    kernel.operands.push_back(tensor);
   return kernel;
 }
 
 /// Random projections and gradient, and what the forward pass saves of them.
 void fillBackward(const Attention &shape, Buffers &buffers) {
   fillAll(buffers, 3 + shape.projectionCount(), 2);
+  if (shape.masked())
+    fillMask(shape, buffers[3 + shape.projectionCount()]);
   forEachHead(shape, buffers, 3, [&](const Head &head, int64_t sample, int64_t h) {
     for (int64_t i = 0; i < shape.queries; ++i) {
       Real lse = head.lse(i);
@@ -158,28 +170,44 @@ struct HeadGradients {
 };
 
 void checkBackward(const OpKernel &kernel, const Attention &shape, const Buffers &buffers) {
-  size_t first = 3 + shape.projectionCount();
-  auto results = partsOf(shape, buffers, first);
-  forEachHead(shape, buffers, 3, [&](const Head &head, int64_t sample, int64_t h) {
+  auto results = partsOf(shape, buffers, 3 + shape.tensorCount());
+  std::vector<Real> shared[3], sharedScale[3];
+  Real greatestSize = 0;
+  forEachHead(shape, buffers, 3, [&](Head head, int64_t sample, int64_t h) {
     HeadGradients grads(shape, head, buffers, sample, h);
-    for (int part = 0; part < 3; ++part)
-      for (size_t i = 0; i < grads.exact[part].size(); ++i) {
-        int64_t row = int64_t(i) / shape.depth, column = int64_t(i) % shape.depth;
-        Real exact = grads.exact[part][i];
-        expectNear(*results[size_t(part)], shape.at(part, sample, h, row, column), double(exact),
-                   attentionTolerance(kernel, *results[size_t(part)], head, exact, grads.scale[part][i]));
+    // The gradients of keys and values are sums over the heads that share them.
+    bool first = h % shape.sharing == 0, last = (h + 1) % shape.sharing == 0;
+    greatestSize = first ? head.greatestSize : std::max(greatestSize, head.greatestSize);
+    head.greatestSize = greatestSize;
+    for (int part = 0; part < 3; ++part) {
+      std::vector<Real> &exact = grads.exact[part], &scale = grads.scale[part];
+      for (size_t i = 0; i < exact.size() && part > 0 && !first; ++i) {
+        exact[i] += shared[part][i];
+        scale[i] += sharedScale[part][i];
       }
+      shared[part] = exact;
+      sharedScale[part] = scale;
+      for (size_t i = 0; i < exact.size() && (part == 0 || last); ++i) {
+        int64_t row = int64_t(i) / shape.depth, column = int64_t(i) % shape.depth;
+        expectNear(*results[size_t(part)], shape.at(part, sample, h, row, column), double(exact[i]),
+                   attentionTolerance(kernel, *results[size_t(part)], head, exact[i], scale[i]));
+      }
+    }
   });
 }
 
-TEST(AttentionKernels, Backward) {
-  forEachAttention([](const Attention &shape, const std::string &type) {
+void testBackward(const std::vector<Attention> &shapes) {
+  forEachAttention(shapes, [](const Attention &shape, const std::string &type) {
     OpKernel kernel = backwardKernel(shape, type);
     runAtAllLevels(
         kernel, [&](Buffers &b) { fillBackward(shape, b); },
         [&](const Buffers &b) { checkBackward(kernel, shape, b); });
   });
 }
+
+TEST(AttentionKernels, Backward) { testBackward(kAttentions); }
+TEST(AttentionKernels, BackwardOfHeadsThatShareKeys) { testBackward(kSharedAttentions); }
+TEST(AttentionKernels, BackwardWithMasks) { testBackward(kMaskedAttentions); }
 
 TEST(AttentionKernels, OperandsOfSeveralTypesAreRefused) {
   Attention shape{1, 1, 4, 4, 4, false, true};

@@ -257,8 +257,53 @@ TEST(Convolution, Groups) {
             .right = 1,
             .groups = 3,
             .bias = true});
+}
+
+// One filter a channel: rows of less than a vector, of whole vectors and of both, and strides and dilations.
+TEST(Convolution, Depthwise) {
   checkAll(
       {.n = 2, .ci = 5, .h = 7, .w = 6, .co = 5, .kh = 3, .kw = 3, .strideH = 2, .strideW = 2, .groups = 5});
+  checkAll({.n = 2, .ci = 3, .h = 5, .w = 16, .co = 3, .kh = 1, .kw = 1, .groups = 3, .bias = true});
+  checkAll({.n = 1,
+            .ci = 3,
+            .h = 9,
+            .w = 37,
+            .co = 3,
+            .kh = 5,
+            .kw = 5,
+            .top = 2,
+            .left = 2,
+            .bottom = 2,
+            .right = 2,
+            .strideH = 2,
+            .strideW = 2,
+            .groups = 3,
+            .bias = true});
+  checkAll({.n = 3,
+            .ci = 2,
+            .h = 11,
+            .w = 9,
+            .co = 2,
+            .kh = 7,
+            .kw = 7,
+            .top = 3,
+            .left = 3,
+            .bottom = 3,
+            .right = 3,
+            .groups = 2});
+  checkAll({.n = 1,
+            .ci = 2,
+            .h = 8,
+            .w = 20,
+            .co = 2,
+            .kh = 3,
+            .kw = 2,
+            .top = 1,
+            .right = 2,
+            .strideH = 3,
+            .dilationH = 2,
+            .dilationW = 3,
+            .groups = 2});
 }
 
 TEST(Convolution, ManyChannelsAndBands) {

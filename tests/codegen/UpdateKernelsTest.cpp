@@ -1,6 +1,6 @@
 // The two passes over gradients - finiteness with the norm, then the update - and assignments to buffers,
 // against the formulas in double.
-#include "OpKernel.h"
+#include "UpdateCases.h"
 
 #include <cmath>
 #include <map>
@@ -113,107 +113,6 @@ func.func @f(%f0: tensor<3xi32>, %f1: tensor<1xi32>, %s0: tensor<3xf64>, %s1: te
 // Pass 2
 //===----------------------------------------------------------------------===//
 
-namespace {
-
-/// Types of an update group, and what the step gives it.
-struct Group {
-  std::string param, copy, gradient;
-  double invScale = 1, clipNorm = 0;
-  int found = 0, guard = 1;
-};
-
-const std::vector<Group> kGroups = {
-    {"f32", "", "f32"},          {"f32", "bf16", "bf16"},          {"f64", "", "f64"},
-    {"bf16", "", "bf16"},        {"f32", "f16", "f16", 0x1p-10},   {"f32", "", "f32", 0.1, 0.5},
-    {"f32", "", "bf16", 1, 1e9}, {"f64", "", "f32", 1.0 / 3, 0.25}};
-
-/// An update of two parameters, 70 and 5 elements: 96 + 32 in memory.
-constexpr int64_t kElements = 128;
-
-std::string updateModule(const Group &group, const std::string &op, const std::string &attributes) {
-  auto tensors = [&](const std::string &type) { return "tensor<70x" + type + ">, tensor<5x" + type + ">"; };
-  std::string copy = group.copy.empty() ? "" : "copy_type = " + group.copy + ", ";
-  auto param = [&](const std::string &name, const std::string &extent) {
-    return "train.param @" + name + " : tensor<" + extent + "x" + group.param + "> {" + copy +
-           "init = #train.init<kind = \"constant\", a = 0.0 : f64, b = 0.0 : f64>}\n";
-  };
-  std::string g = group.gradient, types = tensors(g) + ", tensor<i32>, tensor<f64>";
-  return param("v", "70") + param("w", "5") + "func.func @f(%x: tensor<70x" + g + ">, %y: tensor<5x" + g +
-         ">, %f: tensor<i32>, %n: tensor<f64>) {\ntrain.kernel \"update\" (%x, %y, %f, %n) : (" + types +
-         ") -> () {\n^bb0(%a: tensor<70x" + g + ">, %b: tensor<5x" + g +
-         ">, %c: tensor<i32>, %d: tensor<f64>):\n" + op + " [@v, @w] gradients(%a, %b : " + tensors(g) +
-         ") guard(%c : tensor<i32>) norm(%d : tensor<f64>) {" + attributes + "}\ntrain.yield\n}\nreturn\n}\n";
-}
-
-constexpr double kRate = 0.01, kUpdate = 3;
-
-void fillUpdate(Buffers &b, const Group &group) {
-  b[0].fillRandom(1, 1 / group.invScale);
-  b[1].set(0, group.found);
-  double sum = 0;
-  for (int64_t i = 0; i < b[0].size(); ++i)
-    sum += b[0].get(i) * b[0].get(i);
-  b[2].set(0, sum);
-  b[3].set(0, kRate);
-  b[4].set(0, group.invScale);
-  b[5].set(0, group.clipNorm);
-  b[6].set(0, kUpdate);
-  b[7].set(0, group.guard);
-  for (size_t i = 8; i < b.size(); ++i)
-    b[i].fill([&](int64_t at) { return 0.01 * double((at * 37 + int64_t(i) * 11) % 100) + 0.001; });
-}
-
-/// The gradient that the rule sees.
-double unscaled(const Buffers &b, int64_t at) {
-  double inverse = b[4].get(0), limit = b[5].get(0), norm = std::sqrt(b[2].get(0)) * inverse;
-  double factor = limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1;
-  return b[0].get(at) * inverse * factor;
-}
-
-/// New value and slots of an element from the old ones.
-using Rule = std::function<std::vector<double>(double g, const std::vector<double> &old, double rate)>;
-
-/// Buffers of the values and slots: behind eight operands, without the working copy.
-std::vector<size_t> stateBuffers(const Buffers &b, const Group &group) {
-  std::vector<size_t> state = {8};
-  for (size_t i = group.copy.empty() ? 9 : 10; i < b.size(); ++i)
-    state.push_back(i);
-  return state;
-}
-
-void checkUpdate(const Group &group, const std::string &op, const std::string &attributes, size_t slots,
-                 const Rule &rule) {
-  auto fill = [&](Buffers &b) { fillUpdate(b, group); };
-  runAtAllLevels(updateModule(group, op, attributes), fill, [&](const Buffers &b) {
-    std::vector<size_t> state = stateBuffers(b, group);
-    ASSERT_EQ(state.size(), slots + 1);
-    ASSERT_EQ(b[0].size(), kElements);
-    Buffers old;
-    for (const Buffer &buffer : b)
-      old.emplace_back(buffer.type(), buffer.size());
-    fillUpdate(old, group);
-    bool isDouble = group.param == "f64" || group.gradient == "f64";
-    double unit = unitRoundoff(isDouble ? "f64" : "f32");
-    for (int64_t i = 0; i < kElements; ++i) {
-      std::vector<double> before;
-      for (size_t part : state)
-        before.push_back(old[part].get(i));
-      std::vector<double> after =
-          group.found && group.guard ? before : rule(unscaled(b, i), before, old[3].get(0));
-      for (size_t part = 0; part < state.size(); ++part)
-        expectNear(b[state[part]], i, after[part],
-                   8 * unit * 2 + unitRoundoff(group.param) * std::abs(after[part]));
-      if (!group.copy.empty() && !(group.found && group.guard)) {
-        Buffer rounded(group.copy, 1);
-        rounded.set(0, b[8].get(i));
-        EXPECT_EQ(b[9].get(i), rounded.get(0)) << "working copy of element " << i;
-      }
-    }
-  });
-}
-
-} // namespace
-
 TEST(UpdateKernels, Sgd) {
   for (const Group &group : kGroups)
     for (double momentum : {0.0, 0.9})
@@ -221,10 +120,10 @@ TEST(UpdateKernels, Sgd) {
         if (momentum == 0 && nesterov)
           continue;
         double decay = group.copy.empty() ? 0.01 : 0;
-        std::string attributes = "momentum = " + std::to_string(momentum) +
-                                 " : f64, weight_decay = " + std::to_string(decay) +
-                                 " : f64, nesterov = " + (nesterov ? "true" : "false");
-        checkUpdate(group, "train.sgd_update", attributes, momentum == 0 ? 0 : 1,
+        std::string constants = "momentum = " + std::to_string(momentum) +
+                                " : f64, weight_decay = " + std::to_string(decay) +
+                                " : f64, nesterov = " + (nesterov ? "true" : "false");
+        checkUpdate(group, "sgd", constants, momentum == 0 ? 0 : 1,
                     [&](double g, const std::vector<double> &old, double rate) -> std::vector<double> {
                       g += decay * old[0];
                       if (momentum == 0)
@@ -249,7 +148,7 @@ std::vector<double> adamw(double g, const std::vector<double> &old, double rate)
 
 TEST(UpdateKernels, Adamw) {
   for (const Group &group : kGroups)
-    checkUpdate(group, "train.adamw_update", kAdamw, 2, adamw);
+    checkUpdate(group, "adamw", kAdamw, 2, adamw);
 }
 
 TEST(UpdateKernels, ASkippedStepTouchesNothing) {
@@ -257,7 +156,7 @@ TEST(UpdateKernels, ASkippedStepTouchesNothing) {
     Group group{"f32", "bf16", "bf16"};
     group.found = 1;
     group.guard = guard;
-    checkUpdate(group, "train.adamw_update", kAdamw, 2, adamw);
+    checkUpdate(group, "adamw", kAdamw, 2, adamw);
   }
 }
 
@@ -267,7 +166,7 @@ TEST(UpdateKernels, ANormThatIsNanReachesAnUnguardedUpdate) {
     fillUpdate(b, group);
     b[2].set(0, NAN);
   };
-  runAtAllLevels(updateModule(group, "train.adamw_update", kAdamw), fill, [](const Buffers &b) {
+  runAtAllLevels(updateModule(group, "adamw", kAdamw), fill, [](const Buffers &b) {
     for (int64_t i = 0; i < kElements; ++i)
       EXPECT_TRUE(std::isnan(b[8].get(i)));
   });
@@ -276,7 +175,7 @@ TEST(UpdateKernels, ANormThatIsNanReachesAnUnguardedUpdate) {
 TEST(UpdateKernels, AdamwUsesVectorsOfTheLevelAndOnlyLibm) {
   Group group{"f32", "bf16", "bf16"};
   for (const halfstep::CpuLevel *level : hostLevels()) {
-    JitKernel code(updateModule(group, "train.adamw_update", kAdamw), *level, {.keepAssembly = true});
+    JitKernel code(updateModule(group, "adamw", kAdamw), *level, {.keepAssembly = true});
     const std::string wide = level->vectorBits == 512 ? "zmm" : "ymm";
     EXPECT_NE(code.assembly().find("vsqrtps\t%" + wide), std::string::npos) << code.assembly();
     EXPECT_EQ(code.assembly().find("$__"), std::string::npos) << "calls a support function of the compiler";

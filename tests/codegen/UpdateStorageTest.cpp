@@ -26,10 +26,9 @@ struct Sgd {
            "init = #train.init<kind = \"constant\", a = 0.0 : f64, b = 0.0 : f64>}\nfunc.func @f(%x: " + g +
            ", %f: tensor<i32>, %n: tensor<f64>) {\ntrain.kernel \"update\" (%x, %f, %n) : (" + g +
            ", tensor<i32>, tensor<f64>) -> () {\n^bb0(%a: " + g +
-           ", %c: tensor<i32>, %d: tensor<f64>):\ntrain.sgd_update [@w] gradients(%a : " + g +
-           ") guard(%c : tensor<i32>) norm(%d : tensor<f64>) {momentum = 0.0 : f64, weight_decay = 0.0 : "
-           "f64, "
-           "nesterov = false" +
+           ", %c: tensor<i32>, %d: tensor<f64>):\ntrain.update [@w] gradients(%a : " + g +
+           ") guard(%c : tensor<i32>) norm(%d : tensor<f64>) {optimizer = #train.optimizer<kind = \"sgd\", "
+           "constants = {}>" +
            attribute + "}\ntrain.yield\n}\nreturn\n}\n";
   }
 };
@@ -181,7 +180,7 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// The random number of element n, as the description of train.sgd_update has it.
+/// The random number of element n, as the description of train.update has it.
 uint32_t randomNumber(uint64_t seed, uint64_t update, uint32_t n) {
   uint64_t key = mix(seed + 0x9e3779b97f4a7c15 * update);
   uint32_t x = n ^ uint32_t(key);

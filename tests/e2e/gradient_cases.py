@@ -1,6 +1,9 @@
 """The cases of each differentiable op: sizes of 1 and of no convenient multiple, broadcasting, attributes."""
 
+import math
+
 from general_cases import GENERAL_GROUPS
+from gradient_image_cases import GROUPS as IMAGE_GROUPS
 from gradient_model import attributes
 from gradient_shapes import PAIRS, SHAPES, binary, broadcast_shape, reduction, unary
 
@@ -245,6 +248,71 @@ def attention():
     return build, ATTENTIONS
 
 
+# Flags as above; g: the heads of queries that share keys; k: integers hide keys, a: a mask of this shape is added. Every
+# third key is hidden, and all those of the last sample or query.
+MASKED = [(1, 2, 1, 1, 1, "", 2, ""), (1, 2, 3, 3, 2, "c", 2, ""), (2, 4, 3, 3, 2, "cp", 2, ""), (1, 4, 5, 2, 3, "", 4, ""),
+          (1, 6, 4, 4, 1, "p", 3, ""), (2, 2, 16, 16, 2, "c", 2, ""), (1, 4, 17, 5, 3, "", 2, ""),
+          (1, 1, 1, 1, 1, "", 1, "k"), (2, 1, 2, 3, 1, "", 1, "k"), (2, 2, 4, 4, 2, "cp", 1, "k"), (3, 2, 5, 17, 3, "", 2, "k"),
+          (2, 1, 16, 16, 1, "c", 1, "k"), (2, 2, 3, 33, 2, "", 1, "k"), (1, 1, 1, 1, 2, "", 1, [1, 1, 1, 1]),
+          (2, 2, 3, 4, 2, "", 1, [1, 1, 1, 4]), (2, 2, 3, 4, 2, "", 1, [2, 1, 1, 4]), (2, 2, 3, 4, 2, "", 2, [1, 2, 1, 4]),
+          (2, 2, 3, 4, 2, "", 1, [1, 1, 3, 4]), (2, 2, 3, 3, 2, "cp", 1, [2, 2, 3, 3]), (1, 4, 17, 9, 3, "", 2, [1, 4, 17, 9]),
+          (1, 1, 33, 16, 2, "", 1, [1, 1, 33, 16])]
+
+
+def mask(model, batch, keys, kind):
+    """Apart from the scores, so that no key that is hidden matters and none that is seen is lost."""
+    if kind != "k":
+        rows = math.prod(kind[:-1])
+        values = [-1e30 if i % 3 == 1 or (rows > 1 and i // keys + 1 == rows) else (i % 5) / 4
+                  for i in range(rows * keys)]
+        return model.given(kind, values)
+    shown = [int(i % 3 != 1 and not (batch > 1 and i // keys + 1 == batch)) for i in range(batch * keys)]
+    return model.op("nn.reshape", [model.ids(batch * keys, 2, shown)], [[batch, keys]],
+                    attributes(shape=[batch, keys]), element="i64")[0]
+
+
+def masked_attention():
+    def build(model, batch, heads, queries, keys, depth, flags, sharing, kind):
+        columns, key_columns = heads * depth, heads // sharing * depth
+        if "p" in flags:
+            operands = [model.trained([batch, queries, columns + 2 * key_columns])]
+        else:
+            operands = [model.trained([batch, queries, columns])]
+            operands += [model.trained([batch, keys, key_columns]) for _ in range(2)]
+        if kind:
+            operands.append(mask(model, batch, keys, kind))
+        result = model.op("nn.attention", operands, [[batch, queries, columns], [batch, heads, queries]],
+                          attributes(heads=heads, kv_heads=heads // sharing, causal="c" in flags, masked=bool(kind),
+                                     scale=0.7))[0]
+        model.cases[-1].terms = max(model.cases[-1].terms, keys * depth * sharing)
+        return [result]
+    return build, MASKED
+
+
+def rms_norm():
+    shapes = [([1], 0), ([5], 0), ([16], 0), ([33], 0), ([1, 1], 1), ([1, 7], 1), ([7, 1], 1), ([2, 4], 1), ([3, 5], 0),
+              ([4, 17], 1), ([2, 64], 1), ([2, 3, 4], 2), ([2, 3, 4], 1), ([2, 3, 4], 0), ([1, 1, 8], 2), ([3, 1, 9], 2),
+              ([5, 2, 16], 2), ([2, 2, 2, 5], 3), ([2, 2, 3, 5], 2), ([1, 3, 1, 2], 1), ([9, 31], 1), ([2, 100], 1)]
+
+    def build(model, shape, axis):
+        operands = [model.trained(shape), model.trained(shape[axis:])]
+        return model.op("nn.rms_norm", operands, [shape, shape[:axis]], attributes(axis=axis, eps=0.25))[:1]
+    return build, shapes
+
+
+def rotary():
+    cases = [(batch, places, heads, depth, interleaved) for interleaved in (False, True)
+             for batch, places, heads, depth in ((1, 1, 1, 2), (1, 3, 1, 2), (2, 1, 2, 4), (2, 3, 2, 4), (1, 5, 3, 6),
+                                                 (3, 2, 1, 16), (1, 17, 2, 8), (2, 4, 4, 10), (1, 2, 1, 64),
+                                                 (1, 7, 5, 2), (2, 2, 2, 34))]
+
+    def build(model, batch, places, heads, depth, interleaved):
+        operands = [model.trained([batch, places, heads * depth])]
+        operands += [model.fixed([places, depth]) for _ in range(2)]
+        return model.op("nn.rotary", operands, [[batch, places, heads * depth]], attributes(interleaved=interleaved))
+    return build, cases
+
+
 # One model each: a name, and the ops in it.
 GROUPS = {
     "relu-tanh-sigmoid": [unary("nn.relu"), unary("nn.tanh"), unary("nn.sigmoid")],
@@ -264,5 +332,8 @@ GROUPS = {
     "split-concat": [split(), concat()],
     "embedding": [embedding()],
     "attention": [attention()],
+    "attention-masks": [masked_attention()],
+    "rms-norm-rotary": [rms_norm(), rotary()],
     **GENERAL_GROUPS,
+    **IMAGE_GROUPS,
 }

@@ -118,6 +118,20 @@ TEST(JsonReader, WrongLayersAreRefusedAtTheirPlace) {
       {R"(["N", 1, 2, 2])", R"({"op": "conv2d", "out": 4, "kernel": 3})", "a window of 3 does not fit"},
       {R"(["N", 1, 8, 8])", R"({"op": "max_pool2d", "kernel": 2, "padding": 2})",
        "more than half of the window"},
+      {R"(["N", 2, 4, 4])", R"({"op": "conv_transpose2d", "out": 2, "kernel": 3, "output_padding": 1})",
+       "output padding 1 is not below the stride 1"},
+      {R"(["N", 2, 4, 4])", R"({"op": "conv_transpose2d", "out": 3, "kernel": 3, "groups": 2})",
+       "'groups' 2 must divide"},
+      {R"(["N", 2, 4, 4])", R"({"op": "conv_transpose2d", "out": 2, "kernel": 1, "padding": 2})",
+       "cuts off all of an extent of 4"},
+      {R"(["N", 4, 2])", R"({"op": "group_norm", "groups": 3})", "3 groups do not divide the 4 channels"},
+      {R"(["N", 4])", R"({"op": "instance_norm"})", "with more than channels, got shape [N, 4]"},
+      {R"(["N", 1, 4, 4])", R"({"op": "upsample"})", "needs either 'size' or 'scale'"},
+      {R"(["N", 1, 4, 4])", R"({"op": "upsample", "scale": 2, "mode": "cubic"})",
+       "or \"bilinear\", got 'cubic'"},
+      {R"(["N", 1, 4, 4])", R"({"op": "upsample", "scale": 2, "align_corners": true})",
+       "'align_corners' goes with the mode"},
+      {R"(["N", 1, 4, 4])", R"({"op": "upsample", "scale": 2147483648})", "an extent of 4 to 8589934592"},
       {R"(["N", 4])", R"({"op": "reshape", "shape": ["N", 3]})", "cannot reshape [N, 4] to [N, 3]"},
       {R"(["N", 4])", R"({"op": "reshape", "shape": ["M", 4]})", "'M' is not the name of the batch"},
       {R"(["N", 4])", R"({"op": "reshape", "shape": ["N", -1, -1]})", "more than one extent of -1"},
@@ -189,7 +203,7 @@ TEST(JsonReader, TableMayBeTheWeightOfALinear) {
 
 TEST(JsonReader, IdsAreForEmbeddingsOnly) {
   expectDiagnostic(ExitCode::BadInput,
-                   {"m.json:1:", "'x' holds ids (i64), which only 'embedding', 'compare'"},
+                   {"m.json:1:", "'x' holds ids (i64), which only 'embedding', the mask of 'attention'"},
                    [] { idChain(R"({"op": "relu"})"); });
   expectDiagnostic(ExitCode::BadInput, {"'x' are the ids of an embedding, expected an input of i64"},
                    [] { chain(R"(["N", 4])", R"({"op": "embedding", "rows": 4, "out": 4})"); });

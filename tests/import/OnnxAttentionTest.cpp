@@ -233,23 +233,22 @@ TEST(OnnxAttention, AttentionNodes) {
   EXPECT_EQ(shapeText(other, "y"), "[N, 5, 8]");
 }
 
-TEST(OnnxAttention, AttentionNodesWithoutACounterpartAreUnsupported) {
-  auto expectRefused = [](const std::string &reason, std::vector<std::string> inputs,
+TEST(OnnxAttention, AttentionNodesWithoutACounterpartAreRefused) {
+  auto expectRefused = [](ExitCode code, const std::string &reason, std::vector<std::string> inputs,
                           const std::function<void(onnx::NodeProto &)> &change) {
     Exported e;
     e.projections();
-    e.model.floats("mask", {5, 5}, 0);
     change(e.model.node("Attention", inputs, {"y"}));
-    expectDiagnostic(ExitCode::Unsupported, {"'Attention_node' (Attention)", reason},
-                     [&] { read(e.model.finish()); });
+    expectDiagnostic(code, {"'Attention_node' (Attention)", reason}, [&] { read(e.model.finish()); });
   };
   std::vector<std::string> rows = {"s0", "s1", "s2"};
-  expectRefused("without a mask", {"h0", "h1", "h2", "mask"}, [](onnx::NodeProto &) {});
-  expectRefused("softcap = 0", {"h0", "h1", "h2"},
+  expectRefused(ExitCode::Unsupported, "without past keys", {"h0", "h1", "h2", "", "h1"},
+                [](onnx::NodeProto &) {});
+  expectRefused(ExitCode::Unsupported, "softcap = 0", {"h0", "h1", "h2"},
                 [](onnx::NodeProto &node) { OnnxModel::set(node, "softcap", 2.0f); });
-  expectRefused("as many heads of keys", rows, [](onnx::NodeProto &node) {
+  expectRefused(ExitCode::BadInput, "a number that the second divides", rows, [](onnx::NodeProto &node) {
     OnnxModel::set(node, "q_num_heads", int64_t(4));
-    OnnxModel::set(node, "kv_num_heads", int64_t(2));
+    OnnxModel::set(node, "kv_num_heads", int64_t(3));
   });
 }
 

@@ -16,6 +16,7 @@ All weights and data are exact in float32 (the data in bfloat16 too), so each mo
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import torch
@@ -34,6 +35,9 @@ LOSS_SCALE = 1024  # of the f16 run: no gradient of the cases overflows
 torch.set_num_threads(1)  # the order of sums, and so the last bits, depends on it
 
 
+CLASSES = ("cross_entropy", "nll")  # losses whose targets are ids, or probabilities
+
+
 def data_of(case, seed):
     g = torch.Generator().manual_seed(seed)
     samples = BATCHES * case.batch
@@ -42,21 +46,51 @@ def data_of(case, seed):
     if entry["dtype"] == "i64":  # below the rows of every table, as the targets are below the classes
         return (torch.randint(0, IDS, (samples, *part), generator=g) for part in (shape, case.target))
     x = torch.randint(-8, 9, (samples, *shape), generator=g) / 8  # seventeen values in [-1, 1]
-    if case.loss["kind"] == "mse":
-        return x, torch.randint(-8, 9, (samples, *case.target), generator=g) / 8
-    return x, torch.randint(0, 10, (samples, *case.target), generator=g)
+    if case.loss["kind"] in CLASSES and case.loss.get("targets") != "probabilities":
+        return x, torch.randint(0, 10, (samples, *case.target), generator=g)
+    least = -8 if case.loss["kind"] == "mse" else 0  # probabilities for the others
+    return x, torch.randint(least, 9, (samples, *case.target), generator=g) / 8
+
+
+def error_of(loss, output, y):
+    """Losses of numbers."""
+    reduction = loss.get("reduction", "mean")
+    kind = loss["kind"]
+    if kind == "huber":
+        return F.huber_loss(output, y, reduction=reduction, delta=loss["delta"])
+    if kind == "smooth_l1":
+        return F.smooth_l1_loss(output, y, reduction=reduction, beta=loss["beta"])
+    if kind == "bce_with_logits":
+        weight = torch.tensor(loss["pos_weight"], dtype=output.dtype)
+        return F.binary_cross_entropy_with_logits(output, y, pos_weight=weight, reduction=reduction)
+    named = {"mse": F.mse_loss, "l1": F.l1_loss, "bce": F.binary_cross_entropy}
+    return named[kind](output, y, reduction=reduction)
 
 
 def loss_of(case, output, y):
-    if case.loss["kind"] == "mse":
-        return F.mse_loss(output.to(torch.promote_types(output.dtype, torch.float32)), y)
-    logits = output.to(torch.promote_types(output.dtype, torch.float32)).reshape(-1, output.shape[-1])
-    return F.cross_entropy(logits, y.reshape(-1), label_smoothing=case.loss.get("label_smoothing", 0.0))
+    loss = case.loss
+    output = output.to(torch.promote_types(output.dtype, torch.float32))
+    soft = loss.get("targets") == "probabilities"
+    if loss["kind"] not in CLASSES:
+        return error_of(loss, output, y)
+    scores = output.reshape(-1, output.shape[-1])
+    y = y.reshape(scores.shape if soft else -1)
+    weight = torch.tensor(loss["weight"], dtype=output.dtype) if "weight" in loss else None
+    options = {"weight": weight, "ignore_index": loss.get("ignore_index", -100)}
+    if loss["kind"] == "nll":
+        return F.nll_loss(scores, y, **options)
+    return F.cross_entropy(scores, y, label_smoothing=loss.get("label_smoothing", 0.0), **options)
+
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW,
+              "adagrad": torch.optim.Adagrad, "rmsprop": torch.optim.RMSprop}
 
 
 def optimizer_of(case, parameters):
     options = {k: v for k, v in case.optimizer.items() if k != "kind"}
-    return {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[case.optimizer["kind"]](parameters, **options)
+    if "betas" in options:
+        options["betas"] = tuple(options["betas"])
+    return OPTIMIZERS[case.optimizer["kind"]](parameters, **options)
 
 
 def sensitivity(model):
@@ -117,6 +151,8 @@ def train(case, initial, x, y, dtype, autocast=None, observe=False):
             observer.after_backward()
         if case.clip_norm:
             torch.nn.utils.clip_grad_norm_(model.trained, case.clip_norm)
+        if case.clip_value:
+            torch.nn.utils.clip_grad_value_(model.trained, case.clip_value)
         optimizer.step()
         if observer:
             observer.after_update()
@@ -135,8 +171,12 @@ def arguments_of(case):
         words += ["--weight-decay", o["weight_decay"]]
     if o.get("nesterov"):
         words += ["--set", "optimizer.nesterov=true"]
-    if "label_smoothing" in case.loss:
-        words += ["--set", f"loss.label_smoothing={case.loss['label_smoothing']}"]
+    for key in sorted(o.keys() - {"kind", "lr", "momentum", "weight_decay", "nesterov"}):
+        words += ["--set", f"optimizer.{key}={json.dumps(o[key])}"]
+    for key in sorted(case.loss.keys() - {"kind"}):
+        words += ["--set", f"loss.{key}={json.dumps(case.loss[key])}"]
+    if case.clip_value:
+        words += ["--clip-value", case.clip_value]
     if case.clip_norm:
         words += ["--clip-norm", case.clip_norm]
     return [str(word) for word in words]
@@ -214,6 +254,6 @@ def write(case, seed):
     report(case, exact, tolerance, runs, final, final_tolerances, noise)
 
 
-if __name__ == "__main__":
-    for case in CASES:
+if __name__ == "__main__":  # names, or all
+    for case in [each for each in CASES if each.name in sys.argv[1:] or not sys.argv[1:]]:
         write(case, seed=11 + [c.name for c in CASES].index(case.folder))

@@ -18,6 +18,7 @@ class Case:
     loss: dict
     optimizer: dict
     clip_norm: float = 0.0
+    clip_value: float = 0.0
     share: str = ""  # model, weights and data are those of this case
 
     @property
@@ -40,6 +41,18 @@ def mlp():
         {"op": "linear", "name": "fc1", "out": 32},
         {"op": "tanh", "name": "act"},
         {"op": "linear", "name": "fc2", "out": 10},
+    )
+
+
+def losses():
+    """Probabilities, which every loss of numbers can take."""
+    return chain(
+        "losses",
+        (8,),
+        {"op": "linear", "name": "fc1", "out": 16},
+        {"op": "tanh", "name": "act"},
+        {"op": "linear", "name": "fc2", "out": 4},
+        {"op": "sigmoid", "name": "p"},
     )
 
 
@@ -149,6 +162,10 @@ CROSS_ENTROPY = {"kind": "cross_entropy"}
 # Learning rates and clip norms are exact in float32, in which a library takes them, so that 64-true is comparable.
 SGD = {"kind": "sgd", "lr": 3 / 64, "momentum": 0.9}
 ADAMW = {"kind": "adamw", "lr": 1 / 1024, "weight_decay": 0.1}
+ADAM = {"kind": "adam", "lr": 1 / 1024, "betas": [0.875, 0.96875], "weight_decay": 2**-6, "amsgrad": True}
+ADAGRAD = {"kind": "adagrad", "lr": 1 / 64, "lr_decay": 0.125, "initial_accumulator_value": 2**-10}
+RMSPROP = {"kind": "rmsprop", "lr": 1 / 4096, "alpha": 0.875, "momentum": 0.5, "centered": True, "eps": 2**-10}
+WEIGHTS = [0.5, 1.0, 2.0, 1.0, 0.25, 1.0, 1.5, 1.0, 1.0, 3.0]
 
 CASES = [
     Case("mlp", mlp(), (), 32, CROSS_ENTROPY, {**SGD, "lr": 1 / 128}),
@@ -159,4 +176,21 @@ CASES = [
     Case("transformer", transformer(), (8,), 4, CROSS_ENTROPY, ADAMW),
     Case("branches", branches(), (4,), 8, {"kind": "mse"}, {**SGD, "lr": 1 / 64}),
     Case("gpt", gpt(), (16,), 4, CROSS_ENTROPY, ADAMW),
+    # The seed of a model is the place of its first case.
+    Case("mlp-adam", mlp(), (), 32, CROSS_ENTROPY, ADAM, share="mlp"),
+    Case("mlp-adagrad", mlp(), (), 32, CROSS_ENTROPY, ADAGRAD, share="mlp"),
+    Case("mlp-rmsprop", mlp(), (), 32, CROSS_ENTROPY, RMSPROP, share="mlp"),
+    Case("mlp-weights", mlp(), (), 32, {**CROSS_ENTROPY, "label_smoothing": 0.125, "weight": WEIGHTS,
+                                        "ignore_index": 3}, {**SGD, "lr": 1 / 64}, clip_value=2**-7, share="mlp"),
+    Case("mlp-nll", mlp(), (), 32, {"kind": "nll", "weight": WEIGHTS, "ignore_index": 3}, {**SGD, "lr": 1 / 256},
+         share="mlp"),
+    Case("losses", losses(), (4,), 8, {"kind": "l1"}, SGD),
+    Case("losses-huber", losses(), (4,), 8, {"kind": "huber", "delta": 0.25}, SGD, share="losses"),
+    Case("losses-smooth-l1", losses(), (4,), 8, {"kind": "smooth_l1", "beta": 0.25}, SGD, share="losses"),
+    Case("losses-bce", losses(), (4,), 8, {"kind": "bce"}, SGD, share="losses"),
+    Case("losses-logits", losses(), (4,), 8, {"kind": "bce_with_logits", "pos_weight": [0.5, 1.0, 2.0, 4.0]}, SGD,
+         share="losses"),
+    Case("losses-soft", losses(), (4,), 8, {**CROSS_ENTROPY, "targets": "probabilities", "label_smoothing": 0.125,
+                                            "weight": [0.5, 1.0, 2.0, 1.0]}, SGD, share="losses"),
+    Case("losses-sum", losses(), (4,), 8, {"kind": "l1", "reduction": "sum"}, {**SGD, "lr": 1 / 256}, share="losses"),
 ]

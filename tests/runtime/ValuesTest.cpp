@@ -22,7 +22,7 @@ hs_param_desc parameter(bool split) {
   param.copy_offset = count * 4;
   param.low_offset = split ? 0 : -1;
   param.copy_dtype = HS_BF16;
-  param.slot_offset[0] = param.slot_offset[1] = -1;
+  param.slot_offset[0] = param.slot_offset[1] = param.slot_offset[2] = -1;
   param.init = HS_INIT_NORMAL;
   param.init_b = 3;
   return param;

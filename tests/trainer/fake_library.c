@@ -70,7 +70,7 @@ static const hs_param_desc params[] = {
      .offset = WEIGHT,
      .copy_offset = -1,
      .low_offset = -1,
-     .slot_offset = {-1, -1},
+     .slot_offset = {-1, -1, -1},
      .init = HS_INIT_UNIFORM,
      .init_a = -0.5,
      .init_b = 0.5},
@@ -78,7 +78,7 @@ static const hs_param_desc params[] = {
      .offset = BIAS,
      .copy_offset = -1,
      .low_offset = -1,
-     .slot_offset = {-1, -1},
+     .slot_offset = {-1, -1, -1},
      .init = HS_INIT_CONSTANT}};
 static const hs_tensor_desc inputs[] = {{"x", HS_F32, 2, x_shape, 0, 1}};
 static const hs_tensor_desc targets[] = {{"y", HS_I64, 1, y_shape, CLASSES, 1}};
@@ -137,6 +137,9 @@ API hs_status fake_create(const hs_config *c, fake **out) {
 API void fake_destroy(fake *m) { hs_instance_destroy(m); }
 API hs_status fake_train_step(fake *m, const void *const *x, const void *const *y, hs_step_result *r) {
   return hs_instance_train_step(m, x, y, r);
+}
+API hs_status fake_accumulate_step(fake *m, const void *const *x, const void *const *y, hs_step_result *r) {
+  return hs_instance_accumulate_step(m, x, y, r);
 }
 API hs_status fake_eval_step(fake *m, const void *const *x, const void *const *y, void *const *o, double *l) {
   return hs_instance_eval_step(m, x, y, o, l);

@@ -19,7 +19,7 @@ using json = nlohmann::json;
 namespace halfstep {
 namespace {
 
-enum class Kind { Number, Integer, Text, Boolean, Switch, Pair };
+enum class Kind { Number, Integer, Text, Boolean, Switch, Pair, List };
 
 struct Flag {
   const char *name;
@@ -31,8 +31,8 @@ struct Flag {
 };
 
 const char *const modelGroup = "Batch and target", *const lossGroup = "Loss",
-                  *const optimizerGroup = "Optimizer", *const precisionGroup = "Precision",
-                  *const runGroup = "Run";
+                  *const optimizerGroup = "Optimizer", *const scheduleGroup = "Learning-rate schedule",
+                  *const precisionGroup = "Precision", *const runGroup = "Run";
 
 const Flag table[] = {
     {"--batch", "/batch", Kind::Integer, modelGroup, "samples a step (default 32)"},
@@ -43,23 +43,61 @@ const Flag table[] = {
      "who runs contractions: auto, onednn or generated (default auto)"},
     {"--seed", "/seed", Kind::Integer, modelGroup,
      "seed of initial weights, dropout and shuffling (default 0)"},
-    {"--loss", "/loss/kind", Kind::Text, lossGroup, "cross_entropy or mse; required here or in the recipe"},
+    {"--loss", "/loss/kind", Kind::Text, lossGroup,
+     "cross_entropy, nll, bce_with_logits, bce, mse, l1, huber or smooth_l1; required here or in the recipe"},
+    {"--reduction", "/loss/reduction", Kind::Text, lossGroup, "mean or sum (default mean)"},
     {"--loss-axis", "/loss/axis", Kind::Integer, lossGroup,
      "class axis (default: the last if y has the logits' shape without it, else 1)"},
+    {"--targets", "/loss/targets", Kind::Text, lossGroup,
+     "ids or probabilities of classes, cross_entropy only (default ids)"},
     {"--label-smoothing", "/loss/label_smoothing", Kind::Number, lossGroup,
      "in [0, 1), cross_entropy only (default 0)"},
-    {"--optimizer", "/optimizer/kind", Kind::Text, optimizerGroup, "sgd or adamw (default sgd)"},
+    {"--ignore-index", "/loss/ignore_index", Kind::Integer, lossGroup,
+     "id that does not count, cross_entropy and nll (default: none)"},
+    {"--class-weights", "/loss/weight", Kind::List, lossGroup,
+     "one number a class, cross_entropy and nll (default: all 1)"},
+    {"--pos-weight", "/loss/pos_weight", Kind::List, lossGroup,
+     "weight of targets that are 1: one number, or one a column; bce_with_logits only (default 1)"},
+    {"--huber-delta", "/loss/delta", Kind::Number, lossGroup, "where huber becomes linear (default 1)"},
+    {"--smooth-l1-beta", "/loss/beta", Kind::Number, lossGroup, "where smooth_l1 becomes linear (default 1)"},
+    {"--optimizer", "/optimizer/kind", Kind::Text, optimizerGroup,
+     "sgd, adam, adamw, adagrad or rmsprop (default sgd)"},
     {"--lr", "/optimizer/lr", Kind::Number, optimizerGroup, "learning rate (default 0.01)"},
-    {"--momentum", "/optimizer/momentum", Kind::Number, optimizerGroup, "in [0, 1), sgd only (default 0)"},
+    {"--momentum", "/optimizer/momentum", Kind::Number, optimizerGroup,
+     "in [0, 1), sgd and rmsprop (default 0)"},
     {"--nesterov", "/optimizer/nesterov", Kind::Switch, optimizerGroup,
      "Nesterov momentum, sgd only (default off)"},
     {"--weight-decay", "/optimizer/weight_decay", Kind::Number, optimizerGroup,
-     "sgd: added to the gradient; adamw: decoupled (default 0)"},
+     "added to the gradient; adamw: decoupled (default 0)"},
     {"--betas", "/optimizer/betas", Kind::Pair, optimizerGroup,
-     "two numbers in [0, 1), adamw only (default 0.9,0.999)"},
-    {"--eps", "/optimizer/eps", Kind::Number, optimizerGroup, "adamw only (default 1e-8)"},
+     "two numbers in [0, 1), adam and adamw (default 0.9,0.999)"},
+    {"--eps", "/optimizer/eps", Kind::Number, optimizerGroup,
+     "adam, adamw, rmsprop (default 1e-8), adagrad (default 1e-10)"},
+    {"--amsgrad", "/optimizer/amsgrad", Kind::Switch, optimizerGroup,
+     "divide by the largest second moment so far, adam and adamw (default off)"},
+    {"--alpha", "/optimizer/alpha", Kind::Number, optimizerGroup, "in [0, 1), rmsprop only (default 0.99)"},
+    {"--centered", "/optimizer/centered", Kind::Switch, optimizerGroup,
+     "divide by the deviation of the gradient, rmsprop only (default off)"},
+    {"--lr-decay", "/optimizer/lr_decay", Kind::Number, optimizerGroup, "adagrad only (default 0)"},
+    {"--initial-accumulator", "/optimizer/initial_accumulator_value", Kind::Number, optimizerGroup,
+     "first value of the sum of squares, adagrad only (default 0)"},
     {"--clip-norm", "/clip_norm", Kind::Number, optimizerGroup,
      "largest 2-norm of all gradients together (default 0: no clipping)"},
+    {"--clip-value", "/clip_value", Kind::Number, optimizerGroup,
+     "largest size of an element of a gradient (default 0: no clipping)"},
+    {"--accumulate", "/accumulate", Kind::Integer, optimizerGroup,
+     "batches whose gradients make one update (default 1)"},
+    {"--schedule", "/schedule/kind", Kind::Text, scheduleGroup,
+     "constant, step, multistep, cosine, linear or one_cycle (default constant)"},
+    {"--warmup-steps", "/schedule/warmup_steps", Kind::Integer, scheduleGroup,
+     "updates before it in which the rate grows (default 0)"},
+    {"--schedule-steps", "/schedule/steps", Kind::Integer, scheduleGroup,
+     "its length in updates, warm-up included (default: that of the run)"},
+    {"--min-lr", "/schedule/min_lr", Kind::Number, scheduleGroup, "where cosine and linear end (default 0)"},
+    {"--schedule-every", "/schedule/every", Kind::Integer, scheduleGroup,
+     "updates between two steps of step"},
+    {"--gamma", "/schedule/gamma", Kind::Number, scheduleGroup,
+     "factor of a step, step and multistep (default 0.1)"},
     {"--amp-backend", "/precision/amp_backend", Kind::Text, precisionGroup,
      "native or apex; apex alone means O2"},
     {"--amp-level", "/precision/amp_level", Kind::Text, precisionGroup, "O0, O1, O2 or O3"},
@@ -118,6 +156,15 @@ json parsePair(const Flag &flag, const std::string &text) {
   return {parseNumber(flag, text.substr(0, comma)), parseNumber(flag, text.substr(comma + 1))};
 }
 
+json parseList(const Flag &flag, const std::string &text) {
+  json list = json::array();
+  for (size_t begin = 0, comma = 0; comma != std::string::npos; begin = comma + 1) {
+    comma = text.find(',', begin);
+    list.push_back(parseNumber(flag, text.substr(begin, comma - begin)));
+  }
+  return list;
+}
+
 json parseBoolean(const Flag &flag, const std::string &text) {
   if (text == "true" || text == "True")
     return true;
@@ -134,6 +181,8 @@ json parseValue(const Flag &flag, const std::string &text) {
     return parseInteger(flag, text);
   case Kind::Pair:
     return parsePair(flag, text);
+  case Kind::List:
+    return parseList(flag, text);
   case Kind::Boolean:
     return parseBoolean(flag, text);
   case Kind::Text:
@@ -144,7 +193,18 @@ json parseValue(const Flag &flag, const std::string &text) {
 }
 
 const char *valueName(Kind kind) {
-  return kind == Kind::Number ? "NUMBER" : kind == Kind::Integer ? "N" : kind == Kind::Pair ? "A,B" : "VALUE";
+  switch (kind) {
+  case Kind::Number:
+    return "NUMBER";
+  case Kind::Integer:
+    return "N";
+  case Kind::Pair:
+    return "A,B";
+  case Kind::List:
+    return "A,B,...";
+  default:
+    return "VALUE";
+  }
 }
 
 /// Applies one --set a.b=c. The value is JSON where it reads as JSON, else a string; null takes a key away.
@@ -223,10 +283,6 @@ void RecipeOptions::addTo(CLI::App &verb) {
           "an inline JSON object (default 32-true)")
       ->type_name("SPEC")
       ->group(precisionGroup);
-  verb.add_option("--accumulate", accumulate,
-                  "micro-batches an update; more than 1 is not available yet (default 1)")
-      ->type_name("N")
-      ->group(optimizerGroup);
   addFlags(verb, false);
 }
 
@@ -283,10 +339,6 @@ void RecipeOptions::applyPrecision() {
 }
 
 Recipe RecipeOptions::resolve() {
-  if (accumulate != 1)
-    throw accumulate < 1
-        ? Diagnostic(ExitCode::Usage, "--accumulate: expected an integer >= 1")
-        : Diagnostic(ExitCode::Unsupported, "--accumulate: more than 1 is not available yet");
   readFile();
   applyPrecision();
   // A length given as a flag replaces the recipe's, whichever of the two it is.
@@ -308,8 +360,8 @@ Recipe RecipeOptions::resolveWith(const std::string &spec) const {
 
 void RecipeOptions::requireLoss(const Recipe &recipe, const std::string &model) {
   if (recipe.loss.kind.empty() && !model.ends_with(".mlir"))
-    throw Diagnostic(ExitCode::Usage,
-                     "a loss is required: --loss cross_entropy or --loss mse, or 'loss' in the recipe");
+    throw Diagnostic(ExitCode::Usage, "a loss is required: --loss with one of " + quotedList(lossKinds()) +
+                                          ", or 'loss' in the recipe");
 }
 
 void RecipeOptions::requireCompilableTarget(const Recipe &recipe) {

@@ -42,7 +42,6 @@ private:
 
   std::string file, precision;
   std::vector<std::string> settings;
-  int64_t accumulate = 1;
   nlohmann::json flags = nlohmann::json::object();
   nlohmann::json merged = nlohmann::json::object();
 };

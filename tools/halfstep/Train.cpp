@@ -39,6 +39,10 @@ LibrarySource prepare(RunFlags &flags, Recipe recipe, bool explain) {
   RecipeOptions::requireCompilableTarget(recipe);
   if (!flags.run.dropLast && recipe.tailBatch == 0)
     recipe.tailBatch = trainingSamples(flags.run.data, flags.run.valSplit) % recipe.batch;
+  if (explain && recipe.accumulate > 1)
+    throw Diagnostic(ExitCode::Usage, "--explain-nonfinite contradicts --accumulate " +
+                                          std::to_string(recipe.accumulate) +
+                                          ": it runs the one batch of a step again; use --accumulate 1");
   if (explain)
     explainNonfinite(flags.run, flags.source, recipe);
   return LibrarySource::compiled(flags.source, recipe);

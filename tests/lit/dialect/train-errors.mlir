@@ -120,8 +120,8 @@ func.func @assignment_to_a_parameter(%m: tensor<4xf32>) {
 train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
 func.func @update_without_a_gradient(%found: tensor<i32>, %norm: tensor<f64>) {
   // expected-error @+1 {{has 1 parameters and 0 gradients, expected one gradient a parameter and at least one}}
-  "train.sgd_update"(%found, %norm) {params = [@w], momentum = 0.0 : f64, weight_decay = 0.0 : f64,
-      nesterov = false} : (tensor<i32>, tensor<f64>) -> ()
+  "train.update"(%found, %norm) {params = [@w], optimizer = #train.optimizer<kind = "sgd", constants = {}>,
+      operandSegmentSizes = array<i32: 0, 1, 1, 0>} : (tensor<i32>, tensor<f64>) -> ()
   return
 }
 
@@ -129,8 +129,40 @@ func.func @update_without_a_gradient(%found: tensor<i32>, %norm: tensor<f64>) {
 
 func.func @update_of_nothing(%g: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
   // expected-error @+1 {{names @w, which no 'train.param' of the module declares}}
-  train.adamw_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {beta1 = 9.0e-01 : f64, beta2 = 9.99e-01 : f64, eps = 1.0e-08 : f64, weight_decay = 0.0 : f64}
+  train.update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "adamw", constants = {}>}
+  return
+}
+
+// -----
+
+// expected-error @+1 {{optimizer 'lion', expected one of sgd, adam, adamw, adagrad, rmsprop}}
+module attributes {train.optimizer = #train.optimizer<kind = "lion", constants = {}>} {
+}
+
+// -----
+
+// expected-error @+1 {{optimizer 'sgd' has no constant 'beta1'}}
+module attributes {train.optimizer = #train.optimizer<kind = "sgd", constants = {beta1 = 0.9 : f64}>} {
+}
+
+// -----
+
+// expected-error @+1 {{'momentum' is 1.000000e+00 : f64, which is outside its range}}
+module attributes {train.optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 1.0 : f64}>} {
+}
+
+// -----
+
+// expected-error @+1 {{'nesterov' is 1.000000e+00 : f64, which is outside its range}}
+module attributes {train.optimizer = #train.optimizer<kind = "sgd", constants = {nesterov = 1.0 : f64}>} {
+}
+
+// -----
+
+func.func @weighed_twice(%n: tensor<f32>) {
+  // expected-error @+1 {{has both an operand and 'samples', expected at most one of the two}}
+  %w, %s = train.weigh(%n : tensor<f32>) {samples = 1.0 : f64} : tensor<f64>, tensor<f64>
   return
 }
 

@@ -2,11 +2,10 @@
 // RUN: halfstep-opt %s | halfstep-opt | FileCheck %s
 // RUN: halfstep-opt %s -mlir-print-op-generic | halfstep-opt | FileCheck %s
 
-// CHECK: module attributes {train.optimizer = #train.optimizer<kind = "sgd", momentum = 9.000000e-01 : f64,
-// CHECK-SAME: nesterov = false, weight_decay = 0.000000e+00 : f64, beta1 = 9.000000e-01 : f64,
-// CHECK-SAME: beta2 = 5.000000e-01 : f64, eps = 1.000000e-08 : f64>}
-module attributes {train.optimizer = #train.optimizer<kind = "sgd", momentum = 9.0e-01 : f64, nesterov = false,
-    weight_decay = 0.0 : f64, beta1 = 0.9 : f64, beta2 = 0.5 : f64, eps = 1.0e-8 : f64>} {
+// CHECK: module attributes {train.optimizer = #train.optimizer<kind = "sgd",
+// CHECK-SAME: constants = {momentum = 9.000000e-01 : f64, nesterov = true}>}
+module attributes {train.optimizer = #train.optimizer<kind = "sgd",
+    constants = {momentum = 9.0e-01 : f64, nesterov = true}>} {
 
 // CHECK: train.param @w : tensor<4xf32> {copy_type = bf16, init = #train.init<kind = "uniform",
 // CHECK-SAME: a = -1.250000e-01 : f64, b = 1.250000e-01 : f64>, offsets = array<i64: 256, 384, -1, -1>}
@@ -65,31 +64,55 @@ func.func @assign(%m: tensor<4xf32>, %found: tensor<i32>) {
 }
 
 // CHECK-LABEL: func.func @sgd_update(
-// CHECK: train.sgd_update [@w, @v] gradients(%{{[0-9a-z]+}}, %{{[0-9a-z]+}} : tensor<4xbf16>, tensor<4xf32>)
+// CHECK: train.update [@w, @v] gradients(%{{[0-9a-z]+}}, %{{[0-9a-z]+}} : tensor<4xbf16>, tensor<4xf32>)
 // CHECK-SAME: guard(%{{[0-9a-z]+}} : tensor<i32>) norm(%{{[0-9a-z]+}} : tensor<f64>)
-// CHECK-SAME: {momentum = 9.000000e-01 : f64, nesterov = true, weight_decay = 1.000000e-02 : f64}
+// CHECK-SAME: {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 9.000000e-01 : f64,
+// CHECK-SAME: nesterov = true, weight_decay = 1.000000e-02 : f64}>}
 func.func @sgd_update(%g0: tensor<4xbf16>, %g1: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
-  train.sgd_update [@w, @v] gradients(%g0, %g1 : tensor<4xbf16>, tensor<4xf32>) guard(%found : tensor<i32>)
-    norm(%norm : tensor<f64>) {momentum = 9.0e-01 : f64, weight_decay = 0.01 : f64, nesterov = true}
+  train.update [@w, @v] gradients(%g0, %g1 : tensor<4xbf16>, tensor<4xf32>) guard(%found : tensor<i32>)
+    norm(%norm : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd",
+      constants = {momentum = 9.0e-01 : f64, nesterov = true, weight_decay = 0.01 : f64}>}
   return
 }
 
 // CHECK-LABEL: func.func @stochastic_update(
-// CHECK: train.sgd_update [@w]
+// CHECK: train.update [@w]
 // CHECK-SAME: stochastic = 96 : i64
 func.func @stochastic_update(%g: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
-  train.sgd_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false, stochastic = 96 : i64}
+  train.update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "sgd", constants = {}>, stochastic = 96 : i64}
   return
 }
 
 // CHECK-LABEL: func.func @adamw_update(
-// CHECK: train.adamw_update [@w] gradients(%{{[0-9a-z]+}} : tensor<4xf32>) guard(%{{[0-9a-z]+}} : tensor<i32>)
-// CHECK-SAME: norm(%{{[0-9a-z]+}} : tensor<f64>) {beta1 = 9.000000e-01 : f64, beta2 = 5.000000e-01 : f64,
-// CHECK-SAME: eps = 1.000000e-08 : f64, weight_decay = 1.000000e-02 : f64}
+// CHECK: train.update [@w] gradients(%{{[0-9a-z]+}} : tensor<4xf32>) guard(%{{[0-9a-z]+}} : tensor<i32>)
+// CHECK-SAME: norm(%{{[0-9a-z]+}} : tensor<f64>) {optimizer = #train.optimizer<kind = "adamw",
+// CHECK-SAME: constants = {beta2 = 5.000000e-01 : f64, weight_decay = 1.000000e-02 : f64}>}
 func.func @adamw_update(%g: tensor<4xf32>, %found: tensor<i32>, %norm: tensor<f64>) {
-  train.adamw_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {beta1 = 9.0e-01 : f64, beta2 = 0.5 : f64, eps = 1.0e-08 : f64, weight_decay = 1.0e-02 : f64}
+  train.update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "adamw", constants = {beta2 = 0.5 : f64, weight_decay = 0.01 : f64}>}
+  return
+}
+
+// CHECK: train.param @frozen : tensor<4xf32> {frozen, init
+// CHECK: train.param @own : tensor<4xf32> {init = {{.*}}, optimizer = #train.optimizer<kind = "adagrad", constants = {}>}
+train.param @frozen : tensor<4xf32> {frozen, init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+train.param @own : tensor<4xf32> {optimizer = #train.optimizer<kind = "adagrad", constants = {}>,
+  init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
+
+// CHECK-LABEL: func.func @accumulated_update(
+// CHECK: %[[W:.*]], %[[S:.*]] = train.weigh {samples = 3.200000e+01 : f64} : tensor<f64>, tensor<f64>
+// CHECK: train.weigh(%{{[0-9a-z]+}} : tensor<f32>) : tensor<f64>, tensor<f64>
+// CHECK: train.weigh : tensor<f64>, tensor<f64>
+// CHECK: train.accumulate %{{[0-9a-z]+}} weight(%[[W]] : tensor<f64>) : (tensor<4xbf16>) -> tensor<4xf32>
+// CHECK: train.update [@w] {{.*}} weights(%[[S]] : tensor<f64>) {optimizer = #train.optimizer<kind = "rmsprop"
+func.func @accumulated_update(%g: tensor<4xbf16>, %n: tensor<f32>, %found: tensor<i32>, %norm: tensor<f64>) {
+  %w, %s = train.weigh {samples = 32.0 : f64} : tensor<f64>, tensor<f64>
+  %w1, %s1 = train.weigh(%n : tensor<f32>) : tensor<f64>, tensor<f64>
+  %w2, %s2 = train.weigh : tensor<f64>, tensor<f64>
+  %a = train.accumulate %g weight(%w : tensor<f64>) : (tensor<4xbf16>) -> tensor<4xf32>
+  train.update [@w] gradients(%a : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    weights(%s : tensor<f64>) {optimizer = #train.optimizer<kind = "rmsprop", constants = {centered = true}>}
   return
 }
 

@@ -260,17 +260,17 @@ train.param @m : tensor<2xf32> {buffer, init = #train.init<kind = "constant", a 
 // CHECK: %[[Q:.*]]:2 = train.kernel "finite"(%{{.*}}) : (tensor<2xf32>) -> (tensor<1xi32>, tensor<1xf64>)
 // CHECK: %[[F:.*]]:2 = train.kernel "finite"(%[[P]]#0, %[[Q]]#0, %[[P]]#1, %[[Q]]#1)
 // CHECK: train.kernel "update"(%{{.*}}, %[[F]]#0, %[[F]]#1) : (tensor<4xbf16>, tensor<i32>, tensor<f64>)
-// CHECK: train.sgd_update [@w]
+// CHECK: train.update [@w]
 // CHECK: train.kernel "update"(%{{.*}}, %[[F]]#0, %[[F]]#1) : (tensor<2xf32>, tensor<i32>, tensor<f64>)
-// CHECK: train.sgd_update [@v]
+// CHECK: train.update [@v]
 // CHECK: train.kernel "assign"(%{{.*}}, %[[F]]#0)
 // CHECK: train.assign @m
 func.func @updates_are_split_by_type(%x: tensor<4xbf16>, %y: tensor<2xf32>) {
   %g = nn.relu %x : (tensor<4xbf16>) -> tensor<4xbf16>
   %h = nn.relu %y : (tensor<2xf32>) -> tensor<2xf32>
   %found, %norm = amp.check_finite %g, %h : tensor<4xbf16>, tensor<2xf32> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w, @v] gradients(%g, %h : tensor<4xbf16>, tensor<2xf32>) guard(%found : tensor<i32>)
-    norm(%norm : tensor<f64>) {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w, @v] gradients(%g, %h : tensor<4xbf16>, tensor<2xf32>) guard(%found : tensor<i32>)
+    norm(%norm : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   train.assign @m, %h guard %found : tensor<i32> : tensor<2xf32>
   return
 }
@@ -285,12 +285,12 @@ train.param @s : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : 
     copy_type = bf16, split}
 train.param @u : tensor<4xf16> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
 // CHECK-LABEL: func.func @sweeps_by_storage(
-// CHECK: train.sgd_update [@w] {{.*}}stochastic = 0 : i64
-// CHECK: train.sgd_update [@v]
+// CHECK: train.update [@w] {{.*}}stochastic = 0 : i64
+// CHECK: train.update [@v]
 // CHECK-NOT: stochastic
-// CHECK: train.sgd_update [@s]
+// CHECK: train.update [@s]
 // CHECK-NOT: stochastic
-// CHECK: train.sgd_update [@u] {{.*}}stochastic = 128 : i64
+// CHECK: train.update [@u] {{.*}}stochastic = 128 : i64
 func.func @sweeps_by_storage(%x: tensor<4xbf16>, %y: tensor<33xbf16>, %z: tensor<4xf16>) {
   %g = nn.relu %x : (tensor<4xbf16>) -> tensor<4xbf16>
   %h = nn.relu %y : (tensor<33xbf16>) -> tensor<33xbf16>
@@ -298,10 +298,9 @@ func.func @sweeps_by_storage(%x: tensor<4xbf16>, %y: tensor<33xbf16>, %z: tensor
   %j = nn.relu %z : (tensor<4xf16>) -> tensor<4xf16>
   %found, %norm = amp.check_finite %g, %h, %i, %j
       : tensor<4xbf16>, tensor<33xbf16>, tensor<4xbf16>, tensor<4xf16> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w, @v, @s, @u] gradients(%g, %h, %i, %j
+  train.update [@w, @v, @s, @u] gradients(%g, %h, %i, %j
       : tensor<4xbf16>, tensor<33xbf16>, tensor<4xbf16>, tensor<4xf16>) guard(%found : tensor<i32>)
-    norm(%norm : tensor<f64>) {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false,
-    stochastic = 0 : i64}
+    norm(%norm : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {}>, stochastic = 0 : i64}
   return
 }
 
@@ -319,8 +318,8 @@ train.param @v : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : 
 func.func @gradient_of_two_parameters(%x: tensor<4xf32>) {
   %g = nn.relu %x : (tensor<4xf32>) -> tensor<4xf32>
   %found, %norm = amp.check_finite %g, %g : tensor<4xf32>, tensor<4xf32> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w, @v] gradients(%g, %g : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
-    norm(%norm : tensor<f64>) {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w, @v] gradients(%g, %g : tensor<4xf32>, tensor<4xf32>) guard(%found : tensor<i32>)
+    norm(%norm : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   return
 }
 
@@ -339,8 +338,8 @@ func.func @state_is_written_last(%x: tensor<4xf32>) -> tensor<4xf32> {
   %w = train.read @w : tensor<4xf32>
   %g = nn.relu %x : (tensor<4xf32>) -> tensor<4xf32>
   %found, %norm = amp.check_finite %g : tensor<4xf32> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w] gradients(%g : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   return %w : tensor<4xf32>
 }
 

@@ -209,10 +209,10 @@ func.func @train_step() -> (tensor<4xf32>, tensor<4xf16>, tensor<4xf16>) {
 // CHECK-LABEL: module @stochastic
 module @stochastic attributes {amp.policy = #stochastic} {
 train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
-// CHECK: train.sgd_update [@w] {{.*}}stochastic = 0 : i64
+// CHECK: train.update [@w] {{.*}}stochastic = 0 : i64
 func.func @train_step(%g: tensor<4xbf16>, %found: tensor<i32>, %n: tensor<f64>) {
-  train.sgd_update [@w] gradients(%g : tensor<4xbf16>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)
-    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w] gradients(%g : tensor<4xbf16>) guard(%found : tensor<i32>) norm(%n : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   return
 }
 }

@@ -20,12 +20,12 @@ func.func @one_cast_a_value_and_type(%x: tensor<4xf32>) -> tensor<4xbf16> {
 // CHECK-SAME: %[[G:.*]]: tensor<4xbf16>)
 // CHECK-NOT: amp.cast
 // CHECK: amp.check_finite %[[G]] : tensor<4xbf16>
-// CHECK: train.sgd_update [@w] gradients(%[[G]] : tensor<4xbf16>)
+// CHECK: train.update [@w] gradients(%[[G]] : tensor<4xbf16>)
 func.func @gradients_stay_narrow(%g: tensor<4xbf16>) {
   %0 = amp.cast %g : tensor<4xbf16> to tensor<4xf32>
   %found, %norm = amp.check_finite %0 : tensor<4xf32> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w] gradients(%0 : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w] gradients(%0 : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   return
 }
 
@@ -109,12 +109,12 @@ train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : 
 // CHECK-SAME: %[[G:.*]]: tensor<4xf16>)
 // CHECK-NOT: amp.cast
 // CHECK: amp.check_finite %[[G]] : tensor<4xf16>
-// CHECK: train.sgd_update [@w] gradients(%[[G]] : tensor<4xf16>)
+// CHECK: train.update [@w] gradients(%[[G]] : tensor<4xf16>)
 func.func @gradients_stay_in_f16(%g: tensor<4xf16>) {
   %0 = amp.cast %g : tensor<4xf16> to tensor<4xf32>
   %found, %norm = amp.check_finite %0 : tensor<4xf32> -> tensor<i32>, tensor<f64>
-  train.sgd_update [@w] gradients(%0 : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
-    {momentum = 0.0 : f64, weight_decay = 0.0 : f64, nesterov = false}
+  train.update [@w] gradients(%0 : tensor<4xf32>) guard(%found : tensor<i32>) norm(%norm : tensor<f64>)
+    {optimizer = #train.optimizer<kind = "sgd", constants = {}>}
   return
 }
 }

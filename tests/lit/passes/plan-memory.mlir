@@ -4,13 +4,13 @@
 // elements a tensor; the buffer follows the group.
 // CHECK: module @update_group attributes {train.arena_bytes = 1216 : i64, train.state_bytes = 960 : i64}
 module @update_group {
-// CHECK: train.param @w : tensor<4xf32> {{.*}}offsets = array<i64: 256, 512, 640, -1>
+// CHECK: train.param @w : tensor<4xf32> {{.*}}offsets = array<i64: 256, 512, 640, -1, -1>
 train.param @w : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
     copy_type = bf16}
-// CHECK: train.param @v : tensor<32xf32> {{.*}}offsets = array<i64: 384, 576, 768, -1>
+// CHECK: train.param @v : tensor<32xf32> {{.*}}offsets = array<i64: 384, 576, 768, -1, -1>
 train.param @v : tensor<32xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
     copy_type = bf16}
-// CHECK: train.param @m : tensor<4xf32> {{.*}}offsets = array<i64: 896, -1, -1, -1>
+// CHECK: train.param @m : tensor<4xf32> {{.*}}offsets = array<i64: 896, -1, -1, -1, -1>
 train.param @m : tensor<4xf32> {buffer, init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
 
 // The verdict is written where the runtime reads it.
@@ -35,8 +35,8 @@ func.func @train_step(%x: tensor<4xbf16>, %y: tensor<32xbf16>) {
   }
   train.kernel "update" (%g#0, %g#1, %v#0, %v#1) : (tensor<4xbf16>, tensor<32xbf16>, tensor<i32>, tensor<f64>) -> () {
   ^bb0(%a: tensor<4xbf16>, %b: tensor<32xbf16>, %f: tensor<i32>, %n: tensor<f64>):
-    train.sgd_update [@w, @v] gradients(%a, %b : tensor<4xbf16>, tensor<32xbf16>) guard(%f : tensor<i32>)
-      norm(%n : tensor<f64>) {momentum = 5.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+    train.update [@w, @v] gradients(%a, %b : tensor<4xbf16>, tensor<32xbf16>) guard(%f : tensor<i32>)
+      norm(%n : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 5.000000e-01 : f64}>}
     train.yield
   }
   return
@@ -49,15 +49,15 @@ func.func @train_step(%x: tensor<4xbf16>, %y: tensor<32xbf16>) {
 // group's values are in bf16, and its momenta too; @f, which nothing updates, lies alone.
 // CHECK: module @storage_forms attributes {train.arena_bytes = 1216 : i64, train.state_bytes = 1024 : i64}
 module @storage_forms {
-// CHECK: train.param @s : tensor<4xf32> {{.*}}offsets = array<i64: 256, 384, 512, -1>, split}
+// CHECK: train.param @s : tensor<4xf32> {{.*}}offsets = array<i64: 256, 384, 512, -1, -1>, split}
 train.param @s : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
     copy_type = bf16, split}
-// CHECK: train.param @t : tensor<32xf32> {{.*}}offsets = array<i64: 320, 448, 640, -1>, split}
+// CHECK: train.param @t : tensor<32xf32> {{.*}}offsets = array<i64: 320, 448, 640, -1, -1>, split}
 train.param @t : tensor<32xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
     copy_type = bf16, split}
-// CHECK: train.param @w : tensor<4xbf16> {{.*}}offsets = array<i64: 768, -1, 832, -1>
+// CHECK: train.param @w : tensor<4xbf16> {{.*}}offsets = array<i64: 768, -1, 832, -1, -1>
 train.param @w : tensor<4xbf16> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
-// CHECK: train.param @f : tensor<5xf32> {{.*}}offsets = array<i64: 896, 960, -1, -1>, split}
+// CHECK: train.param @f : tensor<5xf32> {{.*}}offsets = array<i64: 896, 960, -1, -1, -1>, split}
 train.param @f : tensor<5xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>,
     copy_type = bf16, split}
 func.func @train_step(%x: tensor<4xbf16>, %y: tensor<32xbf16>, %found: tensor<i32>, %norm: tensor<f64>) {
@@ -69,14 +69,14 @@ func.func @train_step(%x: tensor<4xbf16>, %y: tensor<32xbf16>, %found: tensor<i3
   }
   train.kernel "update" (%g#0, %g#1, %found, %norm) : (tensor<4xbf16>, tensor<32xbf16>, tensor<i32>, tensor<f64>) -> () {
   ^bb0(%a: tensor<4xbf16>, %b: tensor<32xbf16>, %f: tensor<i32>, %n: tensor<f64>):
-    train.sgd_update [@s, @t] gradients(%a, %b : tensor<4xbf16>, tensor<32xbf16>) guard(%f : tensor<i32>)
-      norm(%n : tensor<f64>) {momentum = 5.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+    train.update [@s, @t] gradients(%a, %b : tensor<4xbf16>, tensor<32xbf16>) guard(%f : tensor<i32>)
+      norm(%n : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 5.000000e-01 : f64}>}
     train.yield
   }
   train.kernel "update" (%g#2, %found, %norm) : (tensor<4xbf16>, tensor<i32>, tensor<f64>) -> () {
   ^bb0(%a: tensor<4xbf16>, %f: tensor<i32>, %n: tensor<f64>):
-    train.sgd_update [@w] gradients(%a : tensor<4xbf16>) guard(%f : tensor<i32>)
-      norm(%n : tensor<f64>) {momentum = 5.0e-01 : f64, weight_decay = 0.0 : f64, nesterov = false}
+    train.update [@w] gradients(%a : tensor<4xbf16>) guard(%f : tensor<i32>)
+      norm(%n : tensor<f64>) {optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 5.000000e-01 : f64}>}
     train.yield
   }
   return
