@@ -1,9 +1,11 @@
 // See OnnxNames.h.
 #include "import/OnnxNames.h"
+#include "import/OnnxMerged.h"
 #include "import/OnnxTensors.h"
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string_view>
@@ -84,8 +86,8 @@ std::string moduleInName(std::string_view name) {
 
 class Restorer {
 public:
-  Restorer(onnx::ModelProto &model, const std::string &file, const std::string &folder)
-      : graph(*model.mutable_graph()), file(file), folder(folder) {
+  Restorer(onnx::ModelProto &model, const std::string &file, std::string folder)
+      : graph(*model.mutable_graph()), file(file), folder(std::move(folder)) {
     for (Tensor &tensor : *graph.mutable_initializer()) {
       tensors.emplace(tensor.name(), &tensor);
       names.insert(tensor.name());
@@ -100,8 +102,6 @@ public:
   }
 
   RestoredNames run() {
-    for (Node &node : *graph.mutable_node())
-      setApart(node);
     std::vector<std::string> folded;
     for (const Tensor &tensor : graph.initializer())
       if (isMadeUp(tensor.name()) && tensor.dims_size() == 2 && isFloating(tensor))
@@ -118,38 +118,6 @@ private:
   Tensor *findTensor(const std::string &name) const {
     auto tensor = tensors.find(name);
     return tensor == tensors.end() ? nullptr : tensor->second;
-  }
-
-  /// Gives a node the vectors that its call in PyTorch reads.
-  void setApart(Node &node) {
-    std::string call = metadataOf(node, "pkg.torch.onnx.fx_node");
-    std::string module = moduleInScopes(metadataOf(node, "pkg.torch.onnx.name_scopes"));
-    if (call.empty() || module.empty())
-      return;
-    for (std::string &input : *node.mutable_input()) {
-      const Tensor *tensor = findTensor(input);
-      size_t dot = input.rfind('.');
-      if (!tensor || tensor->dims_size() != 1 || !isFloating(*tensor) || dot == input.npos)
-        continue;
-      std::string own = module + input.substr(dot);
-      if (own == input || readsParameter(call, input) || !readsParameter(call, own))
-        continue;
-      if (!findTensor(own) && !names.insert(own).second)
-        continue;
-      if (!findTensor(own)) {
-        Tensor copy = *tensor;
-        copy.set_name(own);
-        add(std::move(copy));
-        found.apart.push_back(own);
-      }
-      input = own;
-    }
-  }
-
-  void add(Tensor tensor) {
-    Tensor *added = graph.add_initializer();
-    *added = std::move(tensor);
-    tensors[added->name()] = added;
   }
 
   /// The name of the weight [out, in] whose transpose a product reads; empty when that is not certain.
@@ -250,7 +218,8 @@ private:
   }
 
   onnx::GraphProto &graph;
-  const std::string &file, &folder;
+  const std::string &file;
+  const std::string folder;
   std::map<std::string, Tensor *> tensors;
   std::set<std::string> names; ///< of all values
   std::map<std::string, std::vector<Node *>> uses;
@@ -260,9 +229,9 @@ private:
 
 } // namespace
 
-RestoredNames restoreParameterNames(onnx::ModelProto &model, const std::string &file,
-                                    const std::string &folder) {
-  return Restorer(model, file, folder).run();
+RestoredNames restoreParameterNames(onnx::ModelProto &model, const std::string &file, const NoteSink &note) {
+  separateMerged(model, file, note);
+  return Restorer(model, file, std::filesystem::path(file).parent_path().string()).run();
 }
 
 } // namespace halfstep

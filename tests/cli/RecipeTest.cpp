@@ -33,7 +33,8 @@ TEST(Recipe, ReadsEveryKey) {
     "optimizer": {"kind": "adamw", "lr": 1e-3, "betas": [0.8, 0.99], "eps": 1e-6, "weight_decay": 0.1},
     "precision": "bf16", "batch": 7, "tail_batch": 3, "clip_norm": 0.5, "seed": 18446744073709551615,
     "accumulate": 4, "schedule": {"kind": "cosine", "warmup_steps": 10, "min_lr": 1e-5},
-    "target": "cpu", "cpu_gemm": "generated", "epochs": 2, "data": {"train": "d.npy", "val_split": 0.2}})");
+    "target": "cpu", "cpu_gemm": "generated", "epochs": 2,
+    "data": {"train": "d.npy", "val_split": 0.2, "target": 3, "mean": [0.5, 0.25], "std": 2}})");
   EXPECT_EQ(recipe.loss.kind, "cross_entropy");
   EXPECT_EQ(recipe.loss.axis, -1);
   EXPECT_EQ(recipe.loss.labelSmoothing, 0.1);
@@ -137,6 +138,10 @@ TEST(Recipe, RefusedWithPlaceAndReason) {
       {R"({"epochs": 1, "steps": 1})", ExitCode::BadInput, "steps contradicts epochs"},
       {R"({"epochs": 0})", ExitCode::BadInput, "/epochs"},
       {R"({"data": {"val_split": 1}})", ExitCode::BadInput, "/data/val_split"},
+      {R"({"data": {"target": 0.5}})", ExitCode::BadInput, "/data/target: expected the name of a column"},
+      {R"({"data": {"mean": "x"}})", ExitCode::BadInput, "/data/mean"},
+      {R"({"data": {"std": [1, 0]}})", ExitCode::BadInput, "/data/std: expected a number > 0"},
+      {R"({"data": {"std": []}})", ExitCode::BadInput, "/data/std"},
       {R"({"precision": "half"})", ExitCode::BadInput, "unknown precision"},
       {R"({"precision": {"precision": "bf16", "scaler": {}}})", ExitCode::BadInput, "/precision/scaler"},
       {R"({"precision": {"params": "f16", "compute": "f32"}})", ExitCode::BadInput,

@@ -3,6 +3,7 @@
 #include "tests/import/OnnxModel.h"
 
 #include "export/OnnxExport.h"
+#include "import/JsonReader.h"
 #include "import/OnnxReader.h"
 
 #include <cstring>
@@ -145,6 +146,28 @@ TEST_F(OnnxExport, AParameterThatANodeCopiesGetsItsOwnValue) {
   EXPECT_EQ(opsOf(graph), "Mul Mul");
   EXPECT_EQ(valuesOf(graph, "a"), (std::vector<float>{1, 2}));
   EXPECT_EQ(valuesOf(graph, "b"), (std::vector<float>{3, 4}));
+}
+
+/// The examples of the format's page are complete models, one or more an op.
+TEST_F(OnnxExport, EveryOpOfTheJsonFormatCanBeExported) {
+  std::ifstream page(HALFSTEP_SOURCE_DIR "/docs/model-format.md");
+  std::string text{std::istreambuf_iterator<char>(page), {}};
+  const std::string open = "```json\n", close = "```";
+  size_t models = 0;
+  for (size_t at = text.find(open); at != text.npos; at = text.find(open, at), ++models) {
+    at += open.size();
+    std::string path = write("m.json", text.substr(at, text.find(close, at) - at));
+    Graph graph = readJsonModel(text.substr(at, text.find(close, at) - at), path, -1);
+    std::vector<ExportWeight> weights;
+    for (const Parameter &parameter : graph.parameters) {
+      ExportWeight &weight = weights.emplace_back(ExportWeight{parameter.name, {}, {}});
+      for (const Dim &dim : parameter.shape)
+        weight.shape.push_back(dim.size);
+      weight.values.resize(size_t(countElements(parameter.shape, path)));
+    }
+    EXPECT_GT(exported(path, weights).node_size(), 0) << path;
+  }
+  EXPECT_GT(models, 20u);
 }
 
 TEST_F(OnnxExport, MlirCannotBeExported) {
