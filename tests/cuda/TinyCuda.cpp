@@ -16,6 +16,7 @@ enum : int64_t {
   OUT = 320,
   X = 512,
   Y = 768,
+  ZERO = 960, // the arena is zero where nothing writes
   END = 1024
 };
 
@@ -40,7 +41,7 @@ std::string module(const std::string &loss) {
          kernel("forward", 3, false, // w, x, out
                 "ld.global.f32 %f0, [%p0];\nadd.s64 %q1, %p1, %q0;\nld.global.f32 %f1, [%q1];\n"
                 "mul.rn.f32 %f1, %f1, %f0;\nadd.s64 %q1, %p2, %q0;\nst.global.f32 [%q1], %f1;\n") +
-         kernel("loss", 3, true, loss) + // out, y, loss
+         kernel("loss", 4, true, loss) + // out, y, loss, a place that nothing writes
          kernel("train", 4, true,        // w, x, lr, found
                 "ld.global.f32 %f0, [%p1];\ntestp.finite.f32 %c1, %f0;\n@%c1 bra $sum;\nmov.u32 %r0, 1;\n"
                 "st.global.u32 [%p3], %r0;\nbra $end;\n$sum:\nmov.f32 %f1, 0f00000000;\nmov.u32 %r0, "
@@ -52,7 +53,7 @@ std::string module(const std::string &loss) {
 }
 
 const std::string kLoss =
-    "mov.f32 %f1, 0f00000000;\nmov.u32 %r0, 0;\n$loop:\nld.global.f32 %f0, [%p0];\n"
+    "ld.global.f32 %f1, [%p3];\nmov.u32 %r0, 0;\n$loop:\nld.global.f32 %f0, [%p0];\n"
     "ld.global.f32 %f2, [%p1];\nsub.rn.f32 %f0, %f0, %f2;\nadd.rn.f32 %f1, %f1, %f0;\n"
     "add.s64 %p0, %p0, 4;\nadd.s64 %p1, %p1, 4;\nadd.u32 %r0, %r0, 1;\n"
     "setp.lt.u32 %c2, %r0, %n;\n@%c2 bra $loop;\ncvt.f64.f32 %d, %f1;\nst.global.f64 [%p2], %d;\n";
@@ -64,7 +65,7 @@ const char malformed[] =
 const char cubin[] = "\177ELF";
 
 const hs_cuda_kernel kernels[] = {{"forward", 0, 0}, {"loss", 0, 0}, {"train", 0, 0}};
-const int64_t forwardArguments[] = {WEIGHT, X, OUT}, lossArguments[] = {OUT, Y, LOSS},
+const int64_t forwardArguments[] = {WEIGHT, X, OUT}, lossArguments[] = {OUT, Y, LOSS, ZERO},
               trainArguments[] = {WEIGHT, X, LR, FOUND}, inputOffset[] = {X}, targetOffset[] = {Y},
               outputOffset[] = {OUT};
 
@@ -73,7 +74,7 @@ struct Launches {
 };
 constexpr Launches launches(uint32_t n) {
   return {{0, {1, 1, 1}, {n, 1, 1}, 0, 3, forwardArguments},
-          {1, {1, 1, 1}, {n, 1, 1}, 0, 3, lossArguments},
+          {1, {1, 1, 1}, {n, 1, 1}, 0, 4, lossArguments},
           {2, {1, 1, 1}, {n, 1, 1}, 0, 4, trainArguments}};
 }
 const Launches all = launches(TINY_BATCH), few = launches(TINY_SMALL_BATCH);
