@@ -1,5 +1,6 @@
 """Graphs as one training model: its text, its library, and the judgement of what a step of the library does."""
 
+import _ctypes
 import array
 import subprocess
 import sys
@@ -76,6 +77,7 @@ class Program:
         with Instance(folder / source.stem / "libmodel.so", "model", seed=3) as instance:
             for number, problem in self._judge(instance):
                 found.setdefault(number, problem)
+        _ctypes.dlclose(instance.library._handle)  # the next program has the same path
         return found
 
     def _judge(self, instance):

@@ -78,7 +78,7 @@ def choose_slice(c):
     value, shape = c.operand(range(1, 5))
     starts, sizes, steps = [], [], []
     for extent in shape:
-        start, step = c.random.randrange(extent), c.some(1, 1, 2, -1, -2)
+        start, step = c.random.randrange(extent), c.some(1, 1, 2, -1, -2) if extent > 1 else c.some(1, -1)
         most = ((extent - 1 - start) // step if step > 0 else start // -step) + 1
         starts.append(start)
         steps.append(step)
@@ -88,7 +88,7 @@ def choose_slice(c):
 
 def choose_place(c):
     value, shape = c.operand(range(1, 5))
-    steps = [c.some(1, 1, 2) for _ in shape]
+    steps = [c.some(1, 1, 2) if extent > 1 else 1 for extent in shape]
     before, after = [c.random.randrange(3) for _ in shape], [c.random.randrange(2) for _ in shape]
     wide = [b + (extent - 1) * step + 1 + a for b, extent, step, a in zip(before, shape, steps, after)]
     return [value], {"shape": wide, "starts": before, "steps": steps, "value": 0.25}, 1

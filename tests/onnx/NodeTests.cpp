@@ -32,7 +32,19 @@ constexpr size_t kCasesOfALibrary = 40;
 struct Result {
   std::string status; ///< passed, failed, unclaimed
   std::string reason;
+  std::set<std::string> makes; ///< ops of the importer's vocabulary that the case becomes
 };
+
+/// Those that the case's own nodes become. Reshapes stand around each of them.
+std::set<std::string> opsOf(const NodeCase &nodeCase, const Graph &graph) {
+  std::set<std::string> ops;
+  for (const Node &node : graph.nodes)
+    if (node.name.starts_with(nodeCase.name + "/"))
+      ops.insert(node.op);
+  if (ops.size() > 1)
+    ops.erase("reshape");
+  return ops;
+}
 
 /// The diagnostic without the places of the assembled file.
 std::string reasonOf(const NodeCase &nodeCase, const std::string &message) {
@@ -62,7 +74,7 @@ std::string wrongShape(const NodeCase &nodeCase, const Graph &graph) {
 /// Imports the case by the first route that is taken. True when it is claimed; else `result` says why not.
 bool claim(NodeCase &nodeCase, Result &result) {
   if (!nodeCase.excluded.empty()) {
-    result = {"unclaimed", nodeCase.excluded};
+    result = {"unclaimed", nodeCase.excluded, {}};
     return false;
   }
   bool unsupported = false;
@@ -72,9 +84,10 @@ bool claim(NodeCase &nodeCase, Result &result) {
       std::string content = assemble({&nodeCase}).model.SerializeAsString();
       Graph graph = readOnnxModel(content, "case.onnx", /*batch=*/1, [](const std::string &) {});
       if (std::string wrong = wrongShape(nodeCase, graph); !wrong.empty()) {
-        result = {"failed", wrong};
+        result = {"failed", wrong, {}};
         return false;
       }
+      result.makes = opsOf(nodeCase, graph);
       return true;
     } catch (const Diagnostic &diagnostic) {
       // Of several refusals the one that says what is not supported is the reason.
@@ -99,9 +112,9 @@ Result compare(const AssembledTensor &output, const std::vector<double> &got) {
     char text[160];
     std::snprintf(text, sizeof text, "output %d, element %zu is %.9g, expected %.9g", output.index, i, got[i],
                   expected[i]);
-    return {"failed", text};
+    return {"failed", text, {}};
   }
-  return {"passed", ""};
+  return {"passed", "", {}};
 }
 
 using Results = std::map<std::string, Result>;
@@ -113,7 +126,7 @@ void runCases(const std::vector<const NodeCase *> &cases, const std::string &fol
     const Assembled model = assemble(cases);
     const auto outputs = runForward(model, cases.front()->isDouble(), folder);
     for (const NodeCase *nodeCase : cases)
-      results[nodeCase->name] = {"passed", nameOf(nodeCase->route)};
+      results[nodeCase->name] = {"passed", nameOf(nodeCase->route), {}};
     for (size_t i = 0; i < outputs.size(); ++i)
       if (Result result = compare(model.outputs[i], outputs[i]); result.status != "passed")
         results[model.outputs[i].nodeCase->name] = result;
@@ -122,7 +135,7 @@ void runCases(const std::vector<const NodeCase *> &cases, const std::string &fol
     problem = error.what();
   }
   if (cases.size() == 1) {
-    results[cases.front()->name] = {"failed", reasonOf(*cases.front(), problem)};
+    results[cases.front()->name] = {"failed", reasonOf(*cases.front(), problem), {}};
     return;
   }
   const auto middle = cases.begin() + std::ptrdiff_t(cases.size() / 2);
@@ -156,8 +169,10 @@ void runGroups(const std::vector<std::vector<const NodeCase *>> &groups, const s
   for (std::thread &thread : threads)
     thread.join();
   for (const Results &part : found)
-    for (const auto &[name, result] : part)
-      results[name] = result;
+    for (const auto &[name, result] : part) {
+      results[name].status = result.status;
+      results[name].reason = result.reason;
+    }
 }
 
 void writeResults(const std::vector<NodeCase> &cases, const Results &results, const std::string &path) {
@@ -168,7 +183,8 @@ void writeResults(const std::vector<NodeCase> &cases, const Results &results, co
                        {"ops", nodeCase.ops()},
                        {"opset", nodeCase.opset()},
                        {"status", found->second.status},
-                       {"reason", found->second.reason}});
+                       {"reason", found->second.reason},
+                       {"makes", found->second.makes}});
   std::ofstream(path) << lines.dump(1) << "\n";
 }
 
