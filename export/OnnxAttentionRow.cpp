@@ -8,8 +8,8 @@ namespace halfstep {
 static constexpr double kHidden = -1e30; ///< a mask of this and below hides a key
 static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// softmax(scale Q K' + mask) V over heads [n, h, t, d]; queries come as [n, t, h d], or with keys and values side by
-/// side in one input.
+/// softmax(scale Q K' + mask) V over heads [n, h, t, d]; queries come as [n, t, h d], or with keys and values
+/// side by side in one input.
 void OnnxGraphWriter::attention(const Node &node) {
   int64_t heads = node.integer("heads"), keyHeads = node.integer("kv_heads");
   bool masked = node.flag("masked"), packed = node.inputs.size() == size_t(masked ? 2 : 1);
@@ -53,7 +53,8 @@ void OnnxGraphWriter::attention(const Node &node) {
 }
 
 /// Each head of keys once for every head of queries that it serves.
-std::string OnnxGraphWriter::sharedHeads(const Node &node, const std::string &value, const std::string &name) {
+std::string OnnxGraphWriter::sharedHeads(const Node &node, const std::string &value,
+                                         const std::string &name) {
   int64_t heads = node.integer("heads"), keyHeads = node.integer("kv_heads");
   if (heads == keyHeads)
     return value;

@@ -11,8 +11,8 @@
 
 namespace halfstep {
 
-/// The opset that rows are written in: the first that has Gelu.
-inline constexpr int64_t kExportOpset = 20;
+/// The opset that rows are written in: the first whose GroupNormalization scales channels.
+inline constexpr int64_t kExportOpset = 21;
 
 /// The ONNX name of the batch.
 inline constexpr const char *kExportBatch = "N";
@@ -75,13 +75,28 @@ private:
   void layerNorm(const Node &node);
   void softmax(const Node &node);
   void embedding(const Node &node);
-  void reduceMean(const Node &node);
   void reshape(const Node &node);
   void transpose(const Node &node);
   void split(const Node &node);
   void concat(const Node &node);
   void attention(const Node &node); ///< OnnxAttentionRow.cpp
   std::string causalMask(const Node &node, int64_t queries, int64_t keys);
+  std::string sharedHeads(const Node &node, const std::string &value, const std::string &name);
+  std::string addedMask(const Node &node);
+
+  // OnnxImageRows.cpp
+  void convTranspose2d(const Node &node);
+  void groupNorm(const Node &node);
+  void resize2d(const Node &node);
+
+  // OnnxGeneralRows.cpp
+  static void addGeneralRows(std::map<std::string, Row> &table);
+  void function(const Node &node);
+  void clip(const Node &node);
+  void reduction(const Node &node);
+  void expand(const Node &node);
+  void slice(const Node &node);
+  void pad(const Node &node);
 };
 
 } // namespace halfstep

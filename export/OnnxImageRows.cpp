@@ -20,7 +20,8 @@ void OnnxGraphWriter::groupNorm(const Node &node) {
   set(norm, "epsilon", node.number("eps"));
 }
 
-/// The JSON format's ways to resize: nearest by floor(factor * i), and linear with or without aligned corners.
+/// The JSON format's ways to resize: nearest by floor(factor * i), and linear with or without aligned
+/// corners.
 void OnnxGraphWriter::resize2d(const Node &node) {
   const Shape &image = shapeOf(node, 0);
   const std::vector<int64_t> &size = node.integers("size");
@@ -31,14 +32,17 @@ void OnnxGraphWriter::resize2d(const Node &node) {
     if (size[i] == image[2 + i].size)
       continue;
     if (node.flag("ceil") || (!linear && offset != 0))
-      node.place.fail(ExitCode::Unsupported, "this way to round in 'resize2d' cannot be exported to ONNX yet");
+      node.place.fail(ExitCode::Unsupported,
+                      "this way to round in 'resize2d' cannot be exported to ONNX yet");
   }
   std::string extents = integers(node, "extents", size);
   onnx::NodeProto &resize = add("Resize", node.name, {node.inputs[0], "", "", extents}, node.outputs);
   set(resize, "axes", std::vector<int64_t>{2, 3});
   set(resize, "mode", linear ? "linear" : "nearest");
   set(resize, "coordinate_transformation_mode",
-      !linear ? "asymmetric" : corners ? "align_corners" : "half_pixel");
+      !linear   ? "asymmetric"
+      : corners ? "align_corners"
+                : "half_pixel");
   if (!linear)
     set(resize, "nearest_mode", "floor");
 }

@@ -5,33 +5,39 @@ namespace halfstep {
 
 const std::map<std::string, OnnxGraphWriter::Row> &OnnxGraphWriter::rows() {
   using W = OnnxGraphWriter;
-  static const std::map<std::string, Row> table = {
-      {"relu", &W::sameName},
-      {"tanh", &W::sameName},
-      {"sigmoid", &W::sameName},
-      {"add", &W::sameName},
-      {"sub", &W::sameName},
-      {"mul", &W::sameName},
-      {"silu", &W::silu},
-      {"gelu", &W::gelu},
-      {"dropout", &W::dropout},
-      {"add_number", &W::withNumber},
-      {"mul_number", &W::withNumber},
-      {"matmul", &W::matmul},
-      {"conv2d", &W::conv2d},
-      {"max_pool2d", &W::maxPool},
-      {"avg_pool2d", &W::avgPool},
-      {"batch_norm", &W::batchNorm},
-      {"layer_norm", &W::layerNorm},
-      {"softmax", &W::softmax},
-      {"embedding", &W::embedding},
-      {"reduce_mean", &W::reduceMean},
-      {"reshape", &W::reshape},
-      {"transpose", &W::transpose},
-      {"split", &W::split},
-      {"concat", &W::concat},
-      {"attention", &W::attention},
-  };
+  static const std::map<std::string, Row> table = [] {
+    std::map<std::string, Row> made = {
+        {"relu", &W::sameName},
+        {"tanh", &W::sameName},
+        {"sigmoid", &W::sameName},
+        {"add", &W::sameName},
+        {"sub", &W::sameName},
+        {"mul", &W::sameName},
+        {"silu", &W::silu},
+        {"gelu", &W::gelu},
+        {"dropout", &W::dropout},
+        {"add_number", &W::withNumber},
+        {"mul_number", &W::withNumber},
+        {"matmul", &W::matmul},
+        {"conv2d", &W::conv2d},
+        {"max_pool2d", &W::maxPool},
+        {"avg_pool2d", &W::avgPool},
+        {"batch_norm", &W::batchNorm},
+        {"layer_norm", &W::layerNorm},
+        {"softmax", &W::softmax},
+        {"embedding", &W::embedding},
+        {"reshape", &W::reshape},
+        {"transpose", &W::transpose},
+        {"split", &W::split},
+        {"concat", &W::concat},
+        {"attention", &W::attention},
+        {"conv_transpose2d", &W::convTranspose2d},
+        {"group_norm", &W::groupNorm},
+        {"resize2d", &W::resize2d},
+    };
+    addGeneralRows(made);
+    return made;
+  }();
   return table;
 }
 
@@ -97,12 +103,16 @@ void OnnxGraphWriter::conv2d(const Node &node) {
 
 void OnnxGraphWriter::maxPool(const Node &node) {
   onnx::NodeProto &pool = addWhole("MaxPool", node);
+  if (node.attributes.count("dilation"))
+    set(pool, "dilations", node.integers("dilation"));
   set(pool, "kernel_shape", node.integers("kernel"));
   set(pool, "strides", node.integers("stride"));
   set(pool, "pads", node.integers("padding"));
 }
 
 void OnnxGraphWriter::avgPool(const Node &node) {
+  if (node.attributes.count("uncounted"))
+    node.place.fail(ExitCode::Unsupported, "windows beyond the padding cannot be exported to ONNX yet");
   onnx::NodeProto &pool = addWhole("AveragePool", node);
   set(pool, "kernel_shape", node.integers("kernel"));
   set(pool, "strides", node.integers("stride"));
@@ -121,16 +131,10 @@ void OnnxGraphWriter::layerNorm(const Node &node) {
 }
 
 void OnnxGraphWriter::softmax(const Node &node) {
-  set(addWhole("Softmax", node), "axis", node.integer("axis"));
+  set(addWhole(node.op == "softmax" ? "Softmax" : "LogSoftmax", node), "axis", node.integer("axis"));
 }
 
 void OnnxGraphWriter::embedding(const Node &node) { set(addWhole("Gather", node), "axis", int64_t(0)); }
-
-void OnnxGraphWriter::reduceMean(const Node &node) {
-  std::string axes = integers(node, "axes", node.integers("axes"));
-  set(add("ReduceMean", node.name, {node.inputs[0], axes}, node.outputs), "keepdims",
-      int64_t(node.flag("keep_dims")));
-}
 
 void OnnxGraphWriter::reshape(const Node &node) {
   std::string shape = shapeConstant(node, "shape", graph.shapeOf(node.outputs[0], node.place));

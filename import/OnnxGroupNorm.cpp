@@ -56,6 +56,14 @@ void OnnxImporter::matchGroupNorm(int instance) {
 /// A parameter with an element for each channel, [c] or [c, 1, 1], as [c].
 std::string OnnxImporter::channelVector(const OnnxNode &node, const std::string &name,
                                         const std::string &role) {
+  const std::string &at = resolve(name);
+  if (auto stored = initializers.find(at); stored != initializers.end() && !graph.hasValue(at)) {
+    // It is read here first: it gets the shape that it has in PyTorch.
+    KnownTensor tensor = readTensor(*stored->second, folder, node.place);
+    if (!tensor.shape.empty() && int64_t(tensor.size()) == tensor.shape[0])
+      tensor.shape.resize(1);
+    return addTensor(at, tensor, /*buffer=*/false, node.place);
+  }
   std::string vector = operand(name, node.place);
   Shape shape = graph.shapeOf(vector, node.place);
   if (shape.size() <= 1)

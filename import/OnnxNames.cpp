@@ -1,11 +1,9 @@
 // See OnnxNames.h.
 #include "import/OnnxNames.h"
-#include "import/OnnxMerged.h"
 #include "import/OnnxTensors.h"
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string_view>
@@ -86,8 +84,8 @@ std::string moduleInName(std::string_view name) {
 
 class Restorer {
 public:
-  Restorer(onnx::ModelProto &model, const std::string &file, std::string folder)
-      : graph(*model.mutable_graph()), file(file), folder(std::move(folder)) {
+  Restorer(onnx::ModelProto &model, const std::string &file, const std::string &folder)
+      : graph(*model.mutable_graph()), file(file), folder(folder) {
     for (Tensor &tensor : *graph.mutable_initializer()) {
       tensors.emplace(tensor.name(), &tensor);
       names.insert(tensor.name());
@@ -102,6 +100,8 @@ public:
   }
 
   RestoredNames run() {
+    for (Node &node : *graph.mutable_node())
+      setApart(node);
     std::vector<std::string> folded;
     for (const Tensor &tensor : graph.initializer())
       if (isMadeUp(tensor.name()) && tensor.dims_size() == 2 && isFloating(tensor))
@@ -118,6 +118,56 @@ private:
   Tensor *findTensor(const std::string &name) const {
     auto tensor = tensors.find(name);
     return tensor == tensors.end() ? nullptr : tensor->second;
+  }
+
+  /// One of several elements along at most one dimension: [c] or [c, 1, 1].
+  static bool isVector(const Tensor &tensor) {
+    auto isLong = [](int64_t extent) { return extent != 1; };
+    return isFloating(tensor) && tensor.dims_size() > 0 &&
+           std::count_if(tensor.dims().begin(), tensor.dims().end(), isLong) <= 1;
+  }
+
+  /// The last part of a parameter's name, with its dot: that of `input`, or of what scales and shifts a
+  /// normalisation where the exporter made the name up. Empty when unknown.
+  static std::string roleOf(const Node &node, const std::string &input) {
+    if (isMadeUp(input))
+      return node.op_type() == "Mul" ? ".weight" : node.op_type() == "Add" ? ".bias" : "";
+    size_t dot = input.rfind('.');
+    return dot == input.npos ? "" : input.substr(dot);
+  }
+
+  /// Gives a node the vectors that its call in PyTorch reads.
+  void setApart(Node &node) {
+    std::string call = metadataOf(node, "pkg.torch.onnx.fx_node");
+    std::string module = moduleInScopes(metadataOf(node, "pkg.torch.onnx.name_scopes"));
+    if (call.empty() || module.empty())
+      return;
+    for (std::string &input : *node.mutable_input()) {
+      const Tensor *tensor = findTensor(input);
+      std::string role = roleOf(node, input);
+      if (!tensor || !isVector(*tensor) || role.empty())
+        continue;
+      std::string own = module + role;
+      if (own == input || readsParameter(call, input) || !readsParameter(call, own))
+        continue;
+      if (const Tensor *other = findTensor(own); other && other->dims_size() != tensor->dims_size())
+        continue;
+      if (!findTensor(own) && !names.insert(own).second)
+        continue;
+      if (!findTensor(own)) {
+        Tensor copy = *tensor;
+        copy.set_name(own);
+        add(std::move(copy));
+        found.apart.push_back(own);
+      }
+      input = own;
+    }
+  }
+
+  void add(Tensor tensor) {
+    Tensor *added = graph.add_initializer();
+    *added = std::move(tensor);
+    tensors[added->name()] = added;
   }
 
   /// The name of the weight [out, in] whose transpose a product reads; empty when that is not certain.
@@ -218,8 +268,7 @@ private:
   }
 
   onnx::GraphProto &graph;
-  const std::string &file;
-  const std::string folder;
+  const std::string &file, &folder;
   std::map<std::string, Tensor *> tensors;
   std::set<std::string> names; ///< of all values
   std::map<std::string, std::vector<Node *>> uses;
@@ -229,9 +278,9 @@ private:
 
 } // namespace
 
-RestoredNames restoreParameterNames(onnx::ModelProto &model, const std::string &file, const NoteSink &note) {
-  separateMerged(model, file, note);
-  return Restorer(model, file, std::filesystem::path(file).parent_path().string()).run();
+RestoredNames restoreParameterNames(onnx::ModelProto &model, const std::string &file,
+                                    const std::string &folder) {
+  return Restorer(model, file, folder).run();
 }
 
 } // namespace halfstep

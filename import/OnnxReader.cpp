@@ -1,7 +1,6 @@
 // The frame of an ONNX import: limits, versions, inputs, nodes in order, outputs, notes.
 #include "import/OnnxReader.h"
 #include "import/OnnxImporter.h"
-#include "import/OnnxMerged.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -327,7 +326,6 @@ onnx::ModelProto parseOnnx(const std::string &content, const std::string &file) 
 Graph readOnnxModel(const std::string &content, const std::string &file, int64_t batch,
                     const std::function<void(const std::string &)> &note) {
   onnx::ModelProto model = parseOnnx(content, file);
-  separateMerged(model, file, note);
   RestoredNames restored = restoreParameterNames(model, file, folderOf(file));
   return OnnxImporter(model, file, batch, note, std::move(restored)).run();
 }

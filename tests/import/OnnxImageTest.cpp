@@ -242,22 +242,30 @@ TEST(OnnxImage, MergedParametersGetTheirOwnAgain) {
   model.floats("tied", {4}).set_float_data(1, 2);
   auto add = [&](const std::string &op, const std::vector<std::string> &inputs, const std::string &output,
                  const std::string &module) {
-    auto *entry = model.node(op, inputs, {output}).add_metadata_props();
-    entry->set_key("pkg.torch.onnx.name_scopes");
-    entry->set_value("['', '" + module + "', 'op']");
+    onnx::NodeProto &node = model.node(op, inputs, {output});
+    for (const auto &[key, value] :
+         {std::pair<std::string, std::string>("name_scopes", "['', '" + module + "', 'op']"),
+          {"fx_node", "%y = op(args = (%x, %p_" + module + "_weight, %p_tied), kwargs = {})"}}) {
+      auto *entry = node.add_metadata_props();
+      entry->set_key("pkg.torch.onnx." + key);
+      entry->set_value(value);
+    }
   };
   add("LayerNormalization", {"x", "a.weight", "tied"}, "h", "a");
   add("LayerNormalization", {"h", "a.weight", "tied"}, "i", "b");
-  add("Add", {"i", "a.weight"}, "y", "c");
+  model.floats("val_3", {4, 1, 1});
+  add("Mul", {"i", "a.weight"}, "j", "c");
+  add("Mul", {"j", "val_3"}, "y", "d");
   std::vector<std::string> notes;
   Graph graph = read(model.finish(), &notes);
   EXPECT_EQ(graph.nodes[0].inputs[1], "a.weight");
   EXPECT_EQ(graph.nodes[1].inputs[1], "b.weight");
   EXPECT_EQ(graph.nodes[2].inputs[1], "c.weight");
+  EXPECT_EQ(graph.nodes[3].inputs[1], "d.weight");
   // Elements that differ are no accident: that parameter is shared.
   EXPECT_EQ(graph.nodes[1].inputs[2], "tied");
   ASSERT_EQ(notes.size(), 1u);
-  EXPECT_NE(notes[0].find("'b.weight', 'c.weight'"), std::string::npos) << notes[0];
+  EXPECT_NE(notes[0].find("c.weight"), std::string::npos) << notes[0];
 }
 
 /// A Gather of the flat tensor by the places that as_strided writes, with `stride` along the samples.

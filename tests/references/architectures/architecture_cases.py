@@ -63,6 +63,7 @@ CASES = [
     Case("mixer", IMAGE, Tensor(CLASS, (), 10), 8, SGD),
     Case("resnet18", IMAGE, Tensor(CLASS, (), 10), 8, GENTLE),
     Case("resnet50", IMAGE, Tensor(CLASS, (), 10), 8, GENTLE),
+    Case("mobilenetv3", IMAGE, Tensor(CLASS, (), 10), 8, {**ADAMW, "lr": 1 / 128}),
     Case("squeezenet", IMAGE, Tensor(CLASS, (), 10), 8, {**ADAMW, "lr": 1 / 128}),
     Case("convnext", IMAGE, Tensor(CLASS, (), 10), 4, ADAMW),
     Case("unet", IMAGE, Tensor(NUMBER, (1, 16, 16)), 2, GENTLE, "mse"),
