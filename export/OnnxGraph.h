@@ -97,6 +97,17 @@ private:
   void expand(const Node &node);
   void slice(const Node &node);
   void pad(const Node &node);
+
+  // OnnxChoiceRows.cpp
+  static void addChoiceRows(std::map<std::string, Row> &table);
+  std::string truth(const Node &node, const std::string &name, const std::string &value);
+  void constant(const Node &node);
+  void compare(const Node &node);
+  void where(const Node &node);
+  void fromIds(const Node &node);
+  void logSigmoid(const Node &node);
+  void rmsNorm(const Node &node);
+  void rotary(const Node &node);
 };
 
 } // namespace halfstep

@@ -36,6 +36,7 @@ const std::map<std::string, OnnxGraphWriter::Row> &OnnxGraphWriter::rows() {
         {"resize2d", &W::resize2d},
     };
     addGeneralRows(made);
+    addChoiceRows(made);
     return made;
   }();
   return table;

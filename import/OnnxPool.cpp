@@ -28,6 +28,13 @@ static std::vector<int64_t> addedByCeil(const OnnxNode &node, const OnnxWindow &
   return added;
 }
 
+/// PyTorch has no pool whose windows may lie in the padding alone.
+static void needHalfPads(const OnnxNode &node, const OnnxWindow &window, const std::vector<int64_t> &pads) {
+  for (size_t i = 0; i < pads.size(); ++i)
+    if (2 * pads[i] > window.kernel[i % 2])
+      node.unsupported("padding of more than half of the window is not supported");
+}
+
 void OnnxImporter::addMaxPool(const OnnxNode &node) {
   onlyFirstOutput(node);
   std::string x = asImage(node, 0);
@@ -35,6 +42,7 @@ void OnnxImporter::addMaxPool(const OnnxNode &node) {
   const Shape &image = graph.shapeOf(x, node.place);
   std::vector<int64_t> pads = window.padding({image[2].size, image[3].size});
   std::vector<int64_t> added = addedByCeil(node, window, image, pads);
+  needHalfPads(node, window, pads);
   pads[2] += added[0], pads[3] += added[1];
   Attributes attributes = windowAttributes(window.kernel, window.stride, pads);
   if (window.dilation != std::vector<int64_t>{1, 1})
@@ -51,6 +59,7 @@ void OnnxImporter::addAveragePool(const OnnxNode &node) {
   const Shape &image = graph.shapeOf(x, node.place);
   std::vector<int64_t> pads = window.padding({image[2].size, image[3].size});
   std::vector<int64_t> added = addedByCeil(node, window, image, pads);
+  needHalfPads(node, window, pads);
   pads[2] += added[0], pads[3] += added[1];
   Attributes attributes = windowAttributes(window.kernel, window.stride, pads);
   bool excludePad = node.integer("count_include_pad", 0) == 0;

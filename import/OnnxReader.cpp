@@ -257,6 +257,8 @@ void OnnxImporter::addOutputs() {
   for (const auto &info : proto.output()) {
     Place place = placeOf("output '" + info.name() + "'");
     const std::string &value = resolve(info.name());
+    if (known.count(value))
+      place.fail(ExitCode::Unsupported, "does not depend on the inputs; remove it from the outputs");
     if (!graph.hasValue(value))
       place.badInput("is not computed from the inputs");
     if (std::find(graph.outputs.begin(), graph.outputs.end(), info.name()) != graph.outputs.end())

@@ -29,8 +29,11 @@ static PlaceMap placeMap(const OnnxNode &node, const std::string &mode, const Re
     return axis.to > 1 ? PlaceMap{inverse, halfPixel} : PlaceMap{0, 0};
   if (mode == "asymmetric")
     return {inverse, 0};
-  if (mode == "align_corners")
-    return {axis.to > 1 ? double(axis.from - 1) / double(axis.to - 1) : 0, 0};
+  if (mode == "align_corners") {
+    // The standard takes the extent before it is cut down to an integer.
+    double last = axis.scale * double(axis.from) - 1;
+    return {axis.to > 1 ? double(axis.from - 1) / last : 0, 0};
+  }
   if (mode == "half_pixel_symmetric") {
     double adjustment = double(axis.to) / (axis.scale * double(axis.from));
     return {inverse, halfPixel + double(axis.from) / 2 * (1 - adjustment)};

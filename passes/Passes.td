@@ -262,7 +262,7 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    train.param @w : tensor<4xf32> {init = #zero, offsets = array<i64: 256, -1, -1, -1>}
+    train.param @w : tensor<4xf32> {init = #zero, offsets = array<i64: 256, -1, -1, -1, -1>}
     %w = train.read @w : tensor<4xf32>
     %y = train.kernel "map"(%w) : (tensor<4xf32>) -> tensor<4xf32> attributes {offsets = array<i64: 320>} {
     ...

@@ -115,7 +115,7 @@ CASES = [
      "alpha contradicts optimizer 'sgd': it belongs to 'rmsprop'"),
     ("clip-twice", compile_("good.json", "--clip-norm", "1", "--clip-value", "1"), USAGE, "clip_value contradicts clip_norm"),
     ("group-without-parameter", compile_("good.json", "--set", 'optimizer.groups=[{"match": "fc9.weight"}]'), INPUT,
-     "/optimizer/groups/0/match: 'fc9.weight' matches no parameter of the model; did you mean 'fc1.weight'?"),
+     "/optimizer/groups/0/match: 'fc9.weight' matches no parameter of the model; did you mean 'fc.weight'?"),
     ("group-without-match", compile_("good.json", "--set", 'optimizer.groups=[{"lr": 1}]'), USAGE, "has no 'match'"),
     ("schedule-unknown", compile_("good.json", "--schedule", "cosin"), USAGE, "/schedule/kind: expected one of"),
     ("schedule-of-other-kind", compile_("good.json", "--schedule", "cosine", "--schedule-every", "3"), USAGE,

@@ -1,5 +1,5 @@
-// Three steps of the hand-written CUDA library, its values checked, for mutants of the host side. A wrong value ends it
-// with 1, the emulator's findings with 86.
+// Three steps of the hand-written CUDA library, its values checked, for mutants of the host side. A wrong
+// value ends it with 1, the emulator's findings with 86.
 #include "TinyCuda.h"
 
 #include <cstdio>

@@ -18,8 +18,7 @@ using namespace halfstep;
 namespace {
 
 constexpr const char *kStep = R"(
-  train.optimizer = #train.optimizer<kind = "sgd", momentum = 0.0 : f64, nesterov = false, weight_decay = 0.0 : f64,
-      beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64>} {
+  train.optimizer = #train.optimizer<kind = "sgd", constants = {momentum = 0.0 : f64}>} {
   train.param @w : tensor<4x4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
   train.param @s : tensor<4xf32> {init = #train.init<kind = "constant", a = 0.0 : f64, b = 0.0 : f64>}
   func.func @train_step(%x: tensor<2x4xf32>, %t: tensor<2x4xf32>) -> tensor<f32> {

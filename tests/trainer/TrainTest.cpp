@@ -255,7 +255,7 @@ TEST(Train, WrongLibraries) {
   EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::Io);
   options.library = folder.write("libm.so", "not a library");
   EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::BadInput);
-  for (const char *manifest : {"", "[]", "{}", R"({"abi":2})", R"({"abi":"1"})"}) {
+  for (const char *manifest : {"", "[]", "{}", R"({"abi":3})", R"({"abi":"1"})"}) {
     folder.write("m.manifest.json", manifest);
     EXPECT_EQ(diagnosticOf([&] { train(options); }).code, ExitCode::BadInput) << manifest;
   }
