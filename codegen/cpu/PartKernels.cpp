@@ -18,8 +18,10 @@ namespace {
 struct Part {
   Part(ArrayRef<int64_t> whole, ArrayRef<int64_t> part, ArrayRef<int64_t> starts, ArrayRef<int64_t> steps)
       : inPart(rowMajorStrides(part)) {
-    for (auto [stride, start, step] : llvm::zip_equal(rowMajorStrides(whole), starts, steps)) {
-      inWhole.push_back(stride * step);
+    for (auto [stride, extent, start, step] : llvm::zip_equal(rowMajorStrides(whole), part, starts, steps)) {
+      // One element has no next. Strides that fall from dimension to dimension say which one a row leaves
+      // out.
+      inWhole.push_back(extent == 1 ? stride : stride * step);
       offset += stride * start;
     }
     extents.assign(part.begin(), part.end());

@@ -68,7 +68,7 @@ class Samples(unittest.TestCase):
         self.assertLess(float(loss.group(1)), 1.5)  # the noise alone is 1
 
     def test_character_gpt_writes_text(self):
-        environment = {"HALFSTEP": TOOL.path, "OUT": str(self.work), "EPOCHS": "3", "LENGTH": "100"}
+        environment = {"HALFSTEP": TOOL.path, "OUT": str(self.work), "EPOCHS": "6", "LENGTH": "100"}
         text = run([ROOT / "samples/character-gpt/run.sh"], environment=environment)
         said, written = text.split("\n---\n")
         loss = float(re.search(r"^held-out loss: ([\d.]+)$", said, re.M).group(1))

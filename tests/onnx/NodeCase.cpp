@@ -55,7 +55,8 @@ readTensors(const fs::path &folder, const char *role,
     if (!isFloating(type) && type != TensorProto::BOOL && (result || !integers))
       excluded = std::string(role) + " of type " + onnxTypeName(type);
     const auto &extents = tensors.back().dims();
-    if ((isFloating(type) || result) && std::find(extents.begin(), extents.end(), 0) != extents.end())
+    if ((isFloating(type) || type == TensorProto::BOOL || result) &&
+        std::find(extents.begin(), extents.end(), 0) != extents.end())
       excluded = std::string(role) + " without elements";
   }
   return tensors;
