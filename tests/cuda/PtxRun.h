@@ -52,7 +52,8 @@ public:
     launch.block[0] = threads;
     launch.dynamicShared = dynamicShared;
     launch.parameters.resize(arguments.size() * 8);
-    std::memcpy(launch.parameters.data(), arguments.data(), launch.parameters.size());
+    if (!arguments.empty()) // memcpy takes no null pointer, not for 0 bytes either
+      std::memcpy(launch.parameters.data(), arguments.data(), launch.parameters.size());
     uint64_t instructions = 0;
     try {
       runLaunch(launch, memory, ++operation, random, instructions);
